@@ -1,0 +1,33 @@
+# The menu. Each target sets up what it needs.
+SWIFT        ?= swift
+WARNINGS      = -Xswiftc -warnings-as-errors
+RELEASE       = -c release --static-swift-stdlib --scratch-path .build-release
+
+.PHONY: help setup demo build test check lint release clean
+
+help:            ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
+
+setup:           ## install what product and tests need (nothing when nothing is missing)
+	@packaging/setup.sh
+
+demo: build      ## the main job, whole: a legacy export to an MQTT subscriber, with an outage
+	@.build/debug/waybill demo
+
+build: setup     ## debug build of product and tests, warnings as errors
+	$(SWIFT) build --build-tests $(WARNINGS)
+
+test: build      ## all tests
+	$(SWIFT) test --skip-build $(WARNINGS)
+
+lint:            ## format and boundaries
+	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests
+
+check: lint test ## what a change must pass
+
+release: setup   ## static, stripped binary in .build-release, with its size checked
+	$(SWIFT) build $(RELEASE) --product waybill
+	@packaging/check-binary.sh .build-release/release/waybill
+
+clean:           ## remove what was built
+	rm -rf .build .build-release

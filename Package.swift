@@ -1,0 +1,66 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+func product(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+let package = Package(
+    name: "waybill",
+    products: [.executable(name: "waybill", targets: ["waybill"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
+    ],
+    targets: [
+        .systemLibrary(name: "CLinux"),
+        .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        .systemLibrary(name: "CMosquitto", pkgConfig: "libmosquitto", providers: [.apt(["libmosquitto-dev"])]),
+        .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+
+        product("SQLite", ["CSQLite"]),
+        product("Inventory", ["CCrypto"]),
+        product("Ingest", ["Inventory", "SQLite", "CLinux"]),
+        product("Outbox", ["Inventory", "SQLite"]),
+        product("MQTT", ["CMosquitto", "CLinux"]),
+        product("Delivery", ["Inventory", "Outbox", "MQTT"]),
+        product(
+            "Agent",
+            [
+                "CLinux", "Delivery", "Ingest", "Inventory", "MQTT", "Outbox", "SQLite",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "TOMLKit", package: "TOMLKit"),
+            ]),
+        .executableTarget(
+            name: "waybill",
+            dependencies: [
+                "Agent", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict),
+
+        .target(
+            name: "AgentTesting",
+            dependencies: ["Inventory", "Ingest", "Outbox", "MQTT", "SQLite", "CLinux"],
+            path: "Tests/AgentTesting", swiftSettings: strict),
+        .target(name: "CFaultVFS", dependencies: ["CSQLite"], path: "Tests/CFaultVFS"),
+        tests("SQLiteTests", ["SQLite", "CSQLite", "CFaultVFS", "AgentTesting"]),
+        tests("InventoryTests", ["Inventory"]),
+        tests("IngestTests", ["Ingest", "Inventory", "SQLite", "AgentTesting"]),
+        tests("OutboxTests", ["Outbox", "Inventory", "SQLite", "CFaultVFS", "AgentTesting"]),
+        tests("MQTTTests", ["MQTT", "AgentTesting"]),
+        tests("DeliveryTests", ["Delivery", "Outbox", "MQTT", "Inventory", "AgentTesting"]),
+        tests("AgentTests", ["Agent", "Ingest", "Outbox", "Inventory", "AgentTesting"]),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,64 @@
+/// What a source hands to the outbox: the vocabulary that both know, since neither imports the other.
+
+/// Where a source goes on reading; opaque text that only its own kind reads, at most 4 KiB.
+package struct Checkpoint: Sendable, Equatable {
+    package var kind: String
+    package var text: String
+    /// A shorter form for the beacon, at most 256 bytes.
+    package var position: String
+
+    package init(kind: String, text: String, position: String) {
+        self.kind = kind
+        self.text = text
+        self.position = position
+    }
+}
+
+/// The records of one source up to a checkpoint, in the source's order. They commit together or not at all.
+package struct CaptureBatch: Sendable {
+    package var source: String
+    package var records: [CapturedRecord]
+    /// The checkpoint after the last record; it may move without any record.
+    package var checkpoint: Checkpoint
+
+    package init(source: String, records: [CapturedRecord], checkpoint: Checkpoint) {
+        self.source = source
+        self.records = records
+        self.checkpoint = checkpoint
+    }
+}
+
+/// One record of the WMS and what became of it.
+package struct CapturedRecord: Sendable {
+    package var identity: RecordIdentity
+    package var outcome: Outcome
+    /// The record's bytes as read, kept until the commit so that a late reject can store them.
+    package var bytes: [UInt8]
+    /// Human words: file and offset.
+    package var position: String
+
+    package init(identity: RecordIdentity, outcome: Outcome, bytes: [UInt8], position: String) {
+        self.identity = identity
+        self.outcome = outcome
+        self.bytes = bytes
+        self.position = position
+    }
+
+    package enum Outcome: Sendable {
+        case events([EventDraft])
+        case reject(RejectReason)
+        /// Knowingly not inventory, by the n-th `[[source.ignore]]` rule.
+        case ignored(rule: Int)
+    }
+}
+
+package struct RejectReason: Sendable, Equatable {
+    /// A short constant such as `unmapped`, `quantity`, `encoding`, `too_long`, `overflow`.
+    package var code: String
+    package var message: String
+
+    package init(code: String, message: String) {
+        self.code = code
+        self.message = message
+    }
+}

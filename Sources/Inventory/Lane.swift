@@ -1,0 +1,21 @@
+/// One of the three ordered streams of a site; each is one topic and one sequence space.
+package enum Lane: UInt8, CaseIterable, Sendable, Comparable {
+    case critical = 0
+    case standard = 1
+    case bulk = 2
+
+    package var name: String {
+        switch self {
+        case .critical: "critical"
+        case .standard: "standard"
+        case .bulk: "bulk"
+        }
+    }
+
+    package init?(name: String) {
+        guard let lane = Lane.allCases.first(where: { $0.name == name }) else { return nil }
+        self = lane
+    }
+
+    package static func < (a: Lane, b: Lane) -> Bool { a.rawValue < b.rawValue }
+}

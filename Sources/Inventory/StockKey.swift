@@ -1,0 +1,48 @@
+/// What a balance belongs to, within a site. The last three fields may be empty.
+///
+/// No field may hold 0x1F, the separator of the key's canonical bytes: whoever builds a key from the
+/// world's text checks that first (`StockKey.isValid`).
+package struct StockKey: Hashable, Sendable, Comparable {
+    package var sku: String
+    package var location: String
+    package var lot: String
+    package var owner: String
+
+    package init(sku: String, location: String = "", lot: String = "", owner: String = "") {
+        self.sku = sku
+        self.location = location
+        self.lot = lot
+        self.owner = owner
+    }
+
+    /// False when the SKU is empty or a field holds the separator 0x1F.
+    package var isValid: Bool {
+        !sku.isEmpty && ![sku, location, lot, owner].contains { $0.utf8.contains(0x1F) }
+    }
+
+    package static func < (a: StockKey, b: StockKey) -> Bool {
+        (a.sku, a.location, a.lot, a.owner) < (b.sku, b.location, b.lot, b.owner)
+    }
+}
+
+/// A part of the stock at one key; `allocated` overlays `unrestricted`.
+package enum Bucket: UInt8, CaseIterable, Sendable {
+    case unrestricted, quarantined, damaged, blocked, allocated, inTransit
+
+    /// The name on the wire and in mappings.
+    package var name: String {
+        switch self {
+        case .unrestricted: "unrestricted"
+        case .quarantined: "quarantined"
+        case .damaged: "damaged"
+        case .blocked: "blocked"
+        case .allocated: "allocated"
+        case .inTransit: "in_transit"
+        }
+    }
+
+    package init?(name: String) {
+        guard let bucket = Bucket.allCases.first(where: { $0.name == name }) else { return nil }
+        self = bucket
+    }
+}

@@ -1,0 +1,31 @@
+#!/bin/sh
+# Installs, with apt, the Debian packages that product and tests need and that are missing.
+set -eu
+
+packages="libsqlite3-dev libmosquitto-dev libssl-dev pkg-config mosquitto tzdata"
+missing=""
+for package in $packages; do
+    state=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)
+    [ "$state" = installed ] || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+if ! command -v apt-get >/dev/null 2>&1; then
+    echo "setup: missing:$missing" >&2
+    echo "       apt-get is not on this machine, so these cannot be installed by name here." >&2
+    echo "       Install the same libraries with this system's own package manager, then try again." >&2
+    exit 1
+fi
+sudo=""
+[ "$(id -u)" = 0 ] || sudo=sudo
+echo "setup: installing$missing"
+export DEBIAN_FRONTEND=noninteractive
+$sudo apt-get update -qq
+# Tests and the demo start their own broker: Debian's service must not be started by the installation.
+policy=/usr/sbin/policy-rc.d
+if [ -z "$sudo" ] && [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod +x "$policy"
+    trap 'rm -f "$policy"' EXIT
+fi
+$sudo apt-get install -y -qq --no-install-recommends $missing
