@@ -34,7 +34,7 @@ let package = Package(
         product("Ingest", ["Inventory", "SQLite", "CLinux"]),
         product("Outbox", ["Inventory", "SQLite"]),
         product("MQTT", ["CMosquitto", "CLinux"]),
-        product("Delivery", ["Inventory", "Outbox", "MQTT"]),
+        product("Delivery", ["Inventory", "Outbox", "MQTT", "CLinux"]),
         product(
             "Agent",
             [

@@ -1,0 +1,120 @@
+import CLinux
+import Glibc
+
+/// The `mosquitto` on the PATH, on a free loopback port, in the demo's own directory, with persistence on and no queue
+/// limit.
+final class DemoBroker {
+    let port: UInt16
+    private let configuration: String
+    private let log: String
+    private var process: pid_t?
+
+    init(directory: String) throws {
+        port = try Self.freePort()
+        configuration = directory + "/mosquitto.conf"
+        log = directory + "/mosquitto.log"
+        try FileBytes.replace(
+            configuration,
+            with: """
+                listener \(port) 127.0.0.1
+                allow_anonymous true
+                persistence true
+                persistence_location \(directory)/
+                max_queued_messages 0
+                max_queued_bytes 0
+                log_dest stderr
+
+                """)
+    }
+
+    deinit { stop() }
+
+    /// Returns when the broker takes connections, at the latest after 10 s.
+    func start() throws {
+        guard let program = Self.find("mosquitto") else {
+            throw DemoError("mosquitto is not on the PATH", hint: "run: make setup (or: apt-get install mosquitto)")
+        }
+        process = try spawn(program)
+        let deadline = Clocks.monotonic() + 10_000
+        while !canConnect() {
+            guard Clocks.monotonic() < deadline else {
+                throw DemoError("mosquitto does not take connections on port \(port)", hint: "see \(log)")
+            }
+            poll(nil, 0, 20)
+        }
+    }
+
+    func stop() {
+        guard let process else { return }
+        kill(process, SIGTERM)
+        var status: Int32 = 0
+        waitpid(process, &status, 0)
+        self.process = nil
+    }
+
+    private func spawn(_ program: String) throws -> pid_t {
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_addopen(&actions, 2, log, O_WRONLY | O_CREAT | O_APPEND, 0o644)
+        posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0)
+        var arguments: [UnsafeMutablePointer<CChar>?] = [program, "-c", configuration].map { strdup($0) }
+        arguments.append(nil)
+        defer { arguments.forEach { free($0) } }
+        var child = pid_t()
+        let code = posix_spawn(&child, program, &actions, nil, arguments, environ)
+        guard code == 0 else { throw FileError(operation: "start", path: program, code: code) }
+        return child
+    }
+
+    private static func find(_ name: String) -> String? {
+        let path = getenv("PATH").map { String(cString: $0) } ?? ""
+        let directories = path.split(separator: ":").map(String.init) + ["/usr/sbin", "/usr/local/sbin"]
+        return directories.map { "\($0)/\(name)" }.first { access($0, X_OK) == 0 }
+    }
+
+    private static func freePort() throws -> UInt16 {
+        let probe = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(probe) }
+        var address = loopback(port: 0)
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let code = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(probe, $0, length) == 0 ? getsockname(probe, $0, &length) : -1
+            }
+        }
+        guard code == 0 else { throw FileError(operation: "bind", path: "127.0.0.1", code: errno) }
+        return UInt16(bigEndian: address.sin_port)
+    }
+
+    private func canConnect() -> Bool {
+        let probe = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(probe) }
+        var address = Self.loopback(port: port)
+        return withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(probe, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+            }
+        }
+    }
+
+    private static func loopback(port: UInt16) -> sockaddr_in {
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        return address
+    }
+}
+
+struct DemoError: Error, CustomStringConvertible {
+    let message: String
+    let hint: String
+
+    init(_ message: String, hint: String) {
+        self.message = message
+        self.hint = hint
+    }
+
+    var description: String { "\(message)\n\(hint)" }
+}

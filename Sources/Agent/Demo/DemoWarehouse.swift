@@ -1,0 +1,59 @@
+import Glibc
+import Inventory
+
+// A small legacy WMS: it appends transactions to a CP1252 file with semicolons and comma decimals, rotates it in the
+// middle, and keeps its own ledger, which at the end must equal the stock that the subscriber saw.
+
+struct DemoWarehouse {
+    static let header = "txn_no;code;date;time;item;whse;bin;batch;qty;unit;order_no;text"
+
+    let path: String
+    private(set) var linesWritten = 0
+    /// `unrestricted` in millionths by stock key.
+    private(set) var ledger: [StockKey: Int64] = [:]
+    private var generator = SplitMix(state: 20_261_123)
+
+    init(path: String) { self.path = path }
+
+    mutating func append(lines count: Int) throws {
+        var text: [UInt8] = []
+        if access(path, F_OK) != 0 { text += Array((Self.header + "\n").utf8) }
+        for _ in 0..<count { text += nextLine() }
+        try FileBytes.append(text, to: path)
+    }
+
+    /// As a rotator does: the old file gets another name, the next line begins a new one.
+    func rotate() { rename(path, path + ".1") }
+
+    private mutating func nextLine() -> [UInt8] {
+        linesWritten += 1
+        let item = 1000 + Int(generator.next() % 12)
+        let bin = 1 + Int(generator.next() % 4)
+        let key = StockKey(sku: "\(item)", location: "W1-B\(bin)")
+        let held = ledger[key] ?? 0
+        let millionths = Int64(1 + generator.next() % 40) * 500_000
+        let isShipment = held >= millionths && generator.next() % 3 > 0
+        ledger[key] = held + (isShipment ? -millionths : millionths)
+        let quantity = "\(millionths / 1_000_000),\(millionths % 1_000_000 == 0 ? "0" : "5")"
+        let code = isShipment ? "SH" : "RC"
+        let second = linesWritten % 60
+        let time = "0914" + (second < 10 ? "0\(second)" : "\(second)")
+        let line =
+            "TXN-\(90_000 + linesWritten);\(code);20261123;\(time);\(item);W1;B\(bin);;\(quantity);ST;SO-\(linesWritten / 4);"
+        // "Stück, groß" as CP1252 writes it.
+        return Array(line.utf8) + [0x53, 0x74, 0xFC, 0x63, 0x6B, 0x2C, 0x20, 0x67, 0x72, 0x6F, 0xDF, 0x0A]
+    }
+}
+
+/// A tiny seeded generator (SplitMix64).
+struct SplitMix: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
+    }
+}

@@ -1,0 +1,21 @@
+import CLinux
+import Glibc
+import Synchronization
+
+/// Asks a loop to end and wakes it from `poll`.
+final class StopFlag: Sendable {
+    private let flag = Atomic(false)
+    let descriptor: Int32
+
+    init() { descriptor = eventfd(0, Int32(EFD_NONBLOCK.rawValue | EFD_CLOEXEC.rawValue)) }
+
+    deinit { close(descriptor) }
+
+    var isSet: Bool { flag.load(ordering: .acquiring) }
+
+    func set() {
+        flag.store(true, ordering: .releasing)
+        var one: UInt64 = 1
+        _ = write(descriptor, &one, 8)
+    }
+}

@@ -1,0 +1,102 @@
+package import FoundationEssentials
+import Inventory
+
+// The three retained messages of a site: presence, progress and birth certificate (docs/protocol.md, section 6).
+
+package struct StateAnnouncement: Codable, Sendable, Equatable {
+    package var v = 1
+    package var state: String
+    package var session: String
+    package var instance: String
+    package var agent: String?
+    package var at: String?
+    package var reason: String?
+
+    package init(
+        state: String, session: String, instance: String, agent: String? = nil, at: String? = nil, reason: String? = nil
+    ) {
+        self.state = state
+        self.session = session
+        self.instance = instance
+        self.agent = agent
+        self.at = at
+        self.reason = reason
+    }
+}
+
+package struct BeaconAnnouncement: Codable, Sendable, Equatable {
+    package struct LaneLine: Codable, Sendable, Equatable {
+        package var name: String
+        package var epoch: String
+        package var head: Int64
+        package var acked: Int64
+        package var backlog: Int64
+    }
+
+    package struct SourceLine: Codable, Sendable, Equatable {
+        package var name: String
+        package var status: String
+        package var position: String?
+
+        package init(name: String, status: String, position: String?) {
+            self.name = name
+            self.status = status
+            self.position = position
+        }
+    }
+
+    package var v = 1
+    package var n: Int64
+    package var session: String
+    package var instance: String
+    package var at: String
+    package var epoch: String
+    package var lanes: [LaneLine]
+    package var sources: [SourceLine]
+    package var health: String
+    package var reasons: [String]
+}
+
+package struct MetaAnnouncement: Codable, Sendable, Equatable {
+    package struct SourceLine: Codable, Sendable, Equatable {
+        package var name: String
+        package var kind: String
+        package var mapping: String
+
+        enum CodingKeys: String, CodingKey {
+            case name, kind
+            case mapping = "mapping_version"
+        }
+
+        package init(name: String, kind: String, mapping: String) {
+            self.name = name
+            self.kind = kind
+            self.mapping = mapping
+        }
+    }
+
+    package var v = 1
+    package var agent: String
+    package var instance: String
+    package var epoch: String
+    package var lanes: [String]
+    package var sources: [SourceLine]
+    package var schemas: [String]
+    package var timeZone: String
+
+    enum CodingKeys: String, CodingKey {
+        case v, agent, instance, epoch, lanes, sources, schemas
+        case timeZone = "time_zone"
+    }
+}
+
+/// One JSON object with sorted keys.
+func announcementBytes(_ value: some Encodable) throws -> [UInt8] {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    return [UInt8](try encoder.encode(value))
+}
+
+func readAnnouncement<T: Decodable>(_ type: T.Type, from bytes: [UInt8]) -> T? {
+    try? JSONDecoder().decode(type, from: Data(bytes))
+}

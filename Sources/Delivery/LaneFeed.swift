@@ -1,0 +1,41 @@
+import Inventory
+package import Outbox
+
+/// A lane's queue with the page of stored events read ahead of it.
+struct LaneFeed {
+    var queue: LaneQueue
+    /// How often in a row the broker refused or lost the message at the head.
+    var failures = 0
+    private var page: ArraySlice<StoredEvent> = []
+
+    init(lane: Lane, watermark: Int64) { queue = LaneQueue(lane: lane, watermark: watermark) }
+
+    /// Forgets what was read ahead; the next read begins at the queue's next sequence.
+    mutating func rewind() { page = [] }
+
+    /// The next run to send: at most `events` and `bytes`, always at least one event; nil when there is none.
+    mutating func nextRun(events: Int, bytes: Int, reader: OutboxReader) throws -> ArraySlice<StoredEvent>? {
+        try fill(reader: reader)
+        guard let first = page.first else { return nil }
+        var end = page.startIndex + 1
+        var size = first.payload.count + 2
+        while end < page.endIndex, end - page.startIndex < events {
+            size += page[end].payload.count + 1
+            if size > bytes { break }
+            end += 1
+        }
+        return page[page.startIndex..<end]
+    }
+
+    /// The run went out.
+    mutating func sent(_ run: Run) {
+        queue.sent(run)
+        page = page.dropFirst(Int(run.count))
+    }
+
+    private mutating func fill(reader: OutboxReader) throws {
+        if let first = page.first, first.sequence == queue.next { return }
+        page = try reader.page(lane: queue.lane, after: queue.next - 1, limit: 512)[...]
+        precondition(page.first.map { $0.sequence == queue.next } ?? true, "sequences are contiguous")
+    }
+}
