@@ -31,7 +31,7 @@ let package = Package(
 
         product("SQLite", ["CSQLite"]),
         product("Inventory", ["CCrypto"]),
-        product("Ingest", ["Inventory", "SQLite", "CLinux"]),
+        product("Ingest", ["Inventory", "SQLite", "CSQLite", "CLinux"]),
         product("Outbox", ["Inventory", "SQLite"]),
         product("MQTT", ["CMosquitto", "CLinux"]),
         product("Delivery", ["Inventory", "Outbox", "MQTT", "CLinux"]),
@@ -49,18 +49,8 @@ let package = Package(
             ],
             swiftSettings: strict),
 
-        .target(
-            name: "AgentTesting",
-            dependencies: ["Inventory", "Ingest", "Outbox", "MQTT", "SQLite", "CLinux"],
-            path: "Tests/AgentTesting", swiftSettings: strict),
-        .target(name: "CFaultVFS", dependencies: ["CSQLite"], path: "Tests/CFaultVFS"),
-        tests("SQLiteTests", ["SQLite", "CSQLite", "CFaultVFS", "AgentTesting"]),
         tests("InventoryTests", ["Inventory"]),
-        tests("IngestTests", ["Ingest", "Inventory", "SQLite", "AgentTesting"]),
-        tests("OutboxTests", ["Outbox", "Inventory", "SQLite", "CFaultVFS", "AgentTesting"]),
-        tests("MQTTTests", ["MQTT", "AgentTesting"]),
-        tests("DeliveryTests", ["Delivery", "Outbox", "MQTT", "Inventory", "AgentTesting"]),
-        tests("AgentTests", ["Agent", "Ingest", "Outbox", "Inventory", "AgentTesting"]),
+        tests("SQLiteTests", ["SQLite"]),
     ],
     swiftLanguageModes: [.v6]
 )

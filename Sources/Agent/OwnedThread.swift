@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// A named pthread with one owner, who joins it.
@@ -23,7 +24,7 @@ final class OwnedThread {
             { context in
                 guard let context else { return nil }
                 let body = Unmanaged<Body>.fromOpaque(context).takeRetainedValue()
-                pthread_setname_np(pthread_self(), body.name)
+                waybill_name_thread(body.name)
                 body.run()
                 return nil
             }, body.toOpaque())

@@ -7,7 +7,7 @@ final class StopFlag: Sendable {
     private let flag = Atomic(false)
     let descriptor: Int32
 
-    init() { descriptor = eventfd(0, Int32(EFD_NONBLOCK.rawValue | EFD_CLOEXEC.rawValue)) }
+    init() { descriptor = eventfd(0, Int32(EFD_NONBLOCK | EFD_CLOEXEC)) }
 
     deinit { close(descriptor) }
 

@@ -10,6 +10,7 @@
 #include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -21,5 +22,8 @@
 /* Variadic functions are not imported. */
 static inline int waybill_open(const char *path, int flags, mode_t mode) { return open(path, flags, mode); }
 static inline int waybill_fcntl_int(int fd, int command, int argument) { return fcntl(fd, command, argument); }
+
+/* At most 15 bytes. */
+static inline void waybill_name_thread(const char *name) { prctl(PR_SET_NAME, name); }
 
 #endif

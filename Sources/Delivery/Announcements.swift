@@ -1,4 +1,4 @@
-package import FoundationEssentials
+import FoundationEssentials
 import Inventory
 
 // The three retained messages of a site: presence, progress and birth certificate (docs/protocol.md, section 6).

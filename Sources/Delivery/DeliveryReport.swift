@@ -1,4 +1,4 @@
-package import Inventory
+import Inventory
 import Synchronization
 
 /// What delivery tells the rest of the agent: connection, acks and what is wrong, safe from any thread.

@@ -1,5 +1,5 @@
 import Inventory
-package import Outbox
+import Outbox
 
 /// A lane's queue with the page of stored events read ahead of it.
 struct LaneFeed {

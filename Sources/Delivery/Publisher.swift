@@ -124,7 +124,7 @@ package final class Publisher: SessionHandler {
                         : "another agent publishes as this site; nothing is published until it stops")
                 port.disconnect(reason: "the retained beacon was written by somebody else")
             case .rolledBack(let epoch):
-                let begun = try outbox.startEpoch(above: [epoch], now: wallClock())
+                let begun = try outbox.startEpoch(above: [epoch], reason: "rolled back", now: wallClock())
                 continuity = Continuity()
                 report.trouble("this outbox was rolled back; epoch \(begun.text) begun")
                 port.disconnect(reason: "a new epoch begins")
@@ -285,7 +285,7 @@ package final class Publisher: SessionHandler {
     }
 
     private func skip(_ lane: Lane, _ sequence: Int64, reason: String) throws {
-        try outbox.skip(lane: lane, sequence: sequence, reason: reason)
+        try outbox.skip(lane: lane, sequence: sequence, reason: reason, now: wallClock())
         report.trouble("\(lane.name) \(sequence) could not be sent (\(reason)); a tombstone takes its place")
     }
 

@@ -17,7 +17,7 @@ package final class Watermarks: Sendable {
     /// Acks that are written at once rather than after the interval.
     private let eagerCount = 256
 
-    package init() { wake = eventfd(0, Int32(EFD_NONBLOCK.rawValue | EFD_CLOEXEC.rawValue)) }
+    package init() { wake = eventfd(0, Int32(EFD_NONBLOCK | EFD_CLOEXEC)) }
 
     deinit { close(wake) }
 

@@ -1,11 +1,102 @@
+/// Why an amount or a movement is refused; it becomes a reject's reason.
+package struct InventoryError: Error, Sendable, Equatable, CustomStringConvertible {
+    package let code: String
+    package let message: String
+
+    package init(code: String, message: String) {
+        self.code = code
+        self.message = message
+    }
+
+    package var description: String { message }
+}
+
 /// A decimal with at most 12 integer and 6 fraction digits, held as millionths; never floating point.
-package struct Quantity: Hashable, Sendable, Comparable {
+package struct Quantity: Hashable, Sendable, Comparable, CustomStringConvertible {
     /// Less than 10^18 either way.
     package let millionths: Int64
 
     package static let zero = Quantity(unchecked: 0)
+    private static let bound: Int64 = 1_000_000_000_000_000_000
 
     init(unchecked millionths: Int64) { self.millionths = millionths }
+
+    package init(millionths: Int64) throws(InventoryError) {
+        guard millionths > -Self.bound, millionths < Self.bound else { throw Self.overflow("\(millionths) millionths") }
+        self.millionths = millionths
+    }
+
+    /// Reads `-12.5`, `7`, `+0.000001`; nothing else around it, no exponent.
+    package init(_ text: String) throws(InventoryError) {
+        var value: Int64 = 0
+        var fractionDigits = -1
+        var digits = 0
+        var integerDigits = 0
+        var bytes = Array(text.utf8)[...]
+        let isNegative = bytes.first == UInt8(ascii: "-")
+        if isNegative || bytes.first == UInt8(ascii: "+") { bytes = bytes.dropFirst() }
+        for byte in bytes {
+            if byte == UInt8(ascii: "."), fractionDigits < 0 {
+                fractionDigits = 0
+                continue
+            }
+            guard (0x30...0x39).contains(byte) else { throw Self.malformed(text) }
+            digits += 1
+            if fractionDigits >= 0 { fractionDigits += 1 } else if value > 0 || byte > 0x30 { integerDigits += 1 }
+            if fractionDigits > 6 {
+                guard byte == 0x30 else { throw InventoryError(code: "quantity", message: "\(text) has more than 6 decimal places") }
+                continue
+            }
+            guard integerDigits <= 12 else { throw Self.overflow(text) }
+            value = value * 10 + Int64(byte - 0x30)
+        }
+        guard digits > 0, fractionDigits != 0 else { throw Self.malformed(text) }
+        for _ in min(6, max(0, fractionDigits))..<6 { value *= 10 }
+        millionths = isNegative ? -value : value
+    }
+
+    private static func malformed(_ text: String) -> InventoryError {
+        InventoryError(code: "quantity", message: "\"\(text)\" is no decimal number")
+    }
+
+    private static func overflow(_ text: String) -> InventoryError {
+        InventoryError(code: "overflow", message: "\(text) is beyond 12 integer digits")
+    }
+
+    package var isNegative: Bool { millionths < 0 }
+    package var negated: Quantity { Quantity(unchecked: -millionths) }
+
+    package func adding(_ other: Quantity) throws(InventoryError) -> Quantity {
+        try Quantity(millionths: millionths + other.millionths)
+    }
+
+    package func subtracting(_ other: Quantity) throws(InventoryError) -> Quantity { try adding(other.negated) }
+
+    /// The product, exact; throws when it needs more than 6 places or overflows.
+    package func multiplied(by other: Quantity) throws(InventoryError) -> Quantity {
+        let magnitude = Int128(millionths) * Int128(other.millionths)
+        guard magnitude % 1_000_000 == 0 else {
+            throw InventoryError(code: "quantity", message: "\(self) × \(other) needs more than 6 decimal places")
+        }
+        guard let scaled = Int64(exactly: magnitude / 1_000_000) else { throw Self.overflow("\(self) × \(other)") }
+        return try Quantity(millionths: scaled)
+    }
+
+    /// The shortest exact text.
+    package var description: String {
+        let magnitude = millionths.magnitude
+        let sign = millionths < 0 ? "-" : ""
+        let integer = magnitude / 1_000_000
+        var fraction = magnitude % 1_000_000
+        if fraction == 0 { return "\(sign)\(integer)" }
+        var width = 6
+        while fraction % 10 == 0 {
+            fraction /= 10
+            width -= 1
+        }
+        let digits = String(fraction)
+        return "\(sign)\(integer)." + String(repeating: "0", count: width - digits.count) + digits
+    }
 
     package static func < (a: Quantity, b: Quantity) -> Bool { a.millionths < b.millionths }
 }

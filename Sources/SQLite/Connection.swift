@@ -1,4 +1,4 @@
-package import CSQLite
+import CSQLite
 
 /// One connection to one database file. Not Sendable: one thread at a time. Closes when released.
 ///

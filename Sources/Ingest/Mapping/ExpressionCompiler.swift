@@ -1,0 +1,74 @@
+import CSQLite
+import SQLite
+
+/// Lets a connection compute and nothing else: no files, no attaching, no pragmas, no writes, bounded lengths.
+enum Sandbox {
+    static func close(_ connection: Connection) {
+        connection.limit(SQLITE_LIMIT_LENGTH, 1 << 21)
+        connection.limit(SQLITE_LIMIT_SQL_LENGTH, 1 << 16)
+        connection.limit(SQLITE_LIMIT_ATTACHED, 0)
+        connection.limit(SQLITE_LIMIT_EXPR_DEPTH, 200)
+        connection.setAuthorizer { action, _, name in
+            switch action {
+            case SQLITE_SELECT, SQLITE_READ: true
+            case SQLITE_FUNCTION: name != "load_extension"
+            default: false
+            }
+        }
+    }
+}
+
+/// Prepares expressions over a record's columns, and says where a wrong one stands.
+struct ExpressionCompiler {
+    let connection: Connection
+    let columns: [String]
+
+    func prepare(_ expressions: [Expression]) throws -> Statement {
+        for expression in expressions { try check(expression) }
+        let list = expressions.map { "(\($0.sql))" }.joined(separator: ", ")
+        return try connection.prepare("SELECT \(list.isEmpty ? "NULL" : list) FROM (\(subquery))")
+    }
+
+    private var subquery: String {
+        let named = columns.enumerated().map { index, name in
+            "?\(index + 1) AS \"\(name.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\""))\""
+        }
+        return "SELECT \(named.isEmpty ? "NULL" : named.joined(separator: ", "))"
+    }
+
+    /// Each alone, so that an error's offset is the expression's own.
+    private func check(_ expression: Expression) throws {
+        let prefix = "SELECT ("
+        do { _ = try connection.prepare("\(prefix)\(expression.sql)) FROM (\(subquery))") } catch {
+            let inside = min(max(0, (error.errorOffset ?? prefix.utf8.count) - prefix.utf8.count), expression.sql.utf8.count)
+            let place = "\(expression.file):\(expression.line):\(expression.column + inside)"
+            throw IngestError("\(place): \(error.message) in \"\(expression.sql)\"", hint: nearest(error.message))
+        }
+    }
+
+    private func nearest(_ message: String) -> String {
+        guard message.hasPrefix("no such column: ") else { return "" }
+        let wanted = String(message.dropFirst("no such column: ".count))
+        let ranked = columns.map { ($0, editDistance(wanted.lowercased(), $0.lowercased())) }.sorted { $0.1 < $1.1 }
+        guard let best = ranked.first, best.1 <= max(2, wanted.count / 2) else {
+            return "the record has: \(columns.joined(separator: ", "))"
+        }
+        return "did you mean \"\(best.0)\"?"
+    }
+}
+
+/// How many single edits lead from one text to the other (Levenshtein).
+package func editDistance(_ a: String, _ b: String) -> Int {
+    let (first, second) = (Array(a.utf8), Array(b.utf8))
+    var row = Array(0...second.count)
+    for (i, x) in first.enumerated() {
+        var diagonal = row[0]
+        row[0] = i + 1
+        for (j, y) in second.enumerated() {
+            let above = row[j + 1]
+            row[j + 1] = min(above + 1, row[j] + 1, diagonal + (x == y ? 0 : 1))
+            diagonal = above
+        }
+    }
+    return row[second.count]
+}

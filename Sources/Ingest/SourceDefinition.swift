@@ -1,0 +1,101 @@
+package import Inventory
+
+/// One `[[source]]` of the configuration, validated.
+package struct SourceDefinition: Sendable {
+    package var name: String
+    package var path: String
+    /// A source never read before begins at the end instead of the beginning.
+    package var startsAtEnd = false
+    package var format: FormatDefinition
+    package var mapping: MappingDefinition
+    package var timeZone: String
+
+    package init(
+        name: String, path: String, format: FormatDefinition, mapping: MappingDefinition, timeZone: String
+    ) {
+        self.name = name
+        self.path = path
+        self.format = format
+        self.mapping = mapping
+        self.timeZone = timeZone
+    }
+}
+
+package struct FormatDefinition: Sendable, Equatable {
+    package var delimiter: UInt8 = UInt8(ascii: ",")
+    package var quote: UInt8 = UInt8(ascii: "\"")
+    package var hasHeader = true
+    /// Names for files without a header.
+    package var columns: [String] = []
+    package var encoding = "utf-8"
+
+    package init() {}
+}
+
+/// An SQL expression and where it stands, for error messages.
+package struct Expression: Sendable, Equatable {
+    package var sql: String
+    package var file: String
+    package var line: Int
+    package var column: Int
+
+    package init(sql: String, file: String = "", line: Int = 0, column: Int = 0) {
+        self.sql = sql
+        self.file = file
+        self.line = line
+        self.column = column
+    }
+}
+
+package enum MappingField: String, CaseIterable, Sendable {
+    case when, id, sku, gtin, quantity, uom, location, lot, owner, bucket, reason, document, correlation
+    case toLocation = "to_location"
+    case toLot = "to_lot"
+    case toOwner = "to_owner"
+    case toBucket = "to_bucket"
+    case toSKU = "to_sku"
+    case expected, counted, unrestricted, quarantined, damaged, blocked, allocated
+    case inTransit = "in_transit"
+    case occurredAt = "occurred_at"
+    case reasonText = "reason_text"
+    case documentType = "document_type"
+    case documentLine = "document_line"
+}
+
+package struct EventRule: Sendable {
+    package var type: EventType
+    package var also: Bool
+    package var expressions: [MappingField: Expression]
+
+    package init(type: EventType, also: Bool, expressions: [MappingField: Expression]) {
+        self.type = type
+        self.also = also
+        self.expressions = expressions
+    }
+}
+
+package struct MappingDefinition: Sendable {
+    package var rules: [EventRule]
+    package var ignores: [Expression]
+    /// CSV lookup tables by name: the path of each.
+    package var lookups: [String: String]
+
+    package init(rules: [EventRule], ignores: [Expression] = [], lookups: [String: String] = [:]) {
+        self.rules = rules
+        self.ignores = ignores
+        self.lookups = lookups
+    }
+}
+
+/// What stands in the way of a source, for whoever configured it.
+package struct IngestError: Error, Sendable, CustomStringConvertible {
+    package let message: String
+    package let hint: String
+
+    package init(_ message: String, hint: String) {
+        self.message = message
+        self.hint = hint
+    }
+
+    package var description: String { hint.isEmpty ? message : "\(message); \(hint)" }
+}

@@ -1,0 +1,18 @@
+/// The words of CONNACK and DISCONNECT reason codes (MQTT 5, section 2.4), and of the return codes of MQTT 3.1.1.
+enum ReasonCode {
+    static func connack(_ code: Int32, version: MQTTOptions.Version) -> ConnectionLoss {
+        if version == .v311 {
+            let words = ["", "refuses this protocol version", "refuses the client id", "is unavailable",
+                "refuses the user name or password", "does not authorise this client"]
+            let text = (1..<6).contains(code) ? words[Int(code)] : "refused the connection (code \(code))"
+            return ConnectionLoss(isRefusal: code != 3, words: "the broker \(text)")
+        }
+        let refusals: [Int32: String] = [
+            0x81: "calls the packet malformed", 0x82: "reports a protocol error", 0x84: "does not speak this MQTT version",
+            0x85: "refuses the client id", 0x86: "refuses the user name or password",
+            0x87: "does not authorise this client", 0x8A: "has banned this client", 0x8C: "refuses the authentication method",
+        ]
+        if let words = refusals[code] { return ConnectionLoss(isRefusal: true, words: "the broker \(words)") }
+        return ConnectionLoss(isRefusal: false, words: "the broker is not ready (0x\(String(code, radix: 16)))")
+    }
+}

@@ -1,0 +1,172 @@
+import CLinux
+import Glibc
+
+/// The poll loop of one session's thread: a handle per connection, dull by intent.
+final class SessionLoop {
+    private let options: MQTTOptions
+    private let handler: any SessionHandler
+    private let wake: Int32
+    private let isStopping: () -> Bool
+    private var backoff: Backoff
+    private var random = SystemRandomNumberGenerator()
+    private var brokerIndex = 0
+
+    private static let longestPoll: Int64 = 250
+    private static let drainDeadline: Int64 = 5_000
+    private static let farewellDeadline: Int64 = 2_000
+
+    init(options: MQTTOptions, handler: any SessionHandler, wake: Int32, isStopping: @escaping () -> Bool) {
+        self.options = options
+        self.handler = handler
+        self.wake = wake
+        self.isStopping = isStopping
+        backoff = Backoff(least: options.backoffMin, most: options.backoffMax)
+    }
+
+    func run() {
+        while !isStopping() {
+            switch handler.willConnect() {
+            case .wait(let milliseconds): pause(milliseconds)
+            case .connect(let suffix, let will):
+                guard let loss = connection(clientID: options.clientID + suffix, will: will) else { return }
+                handler.lost(loss)
+                brokerIndex = (brokerIndex + 1) % options.brokers.count
+                pause(backoff.next(using: &random, isRefusal: loss.isRefusal))
+            }
+        }
+    }
+
+    /// Runs one connection to its end; nil after a clean shutdown.
+    private func connection(clientID: String, will: Message?) -> ConnectionLoss? {
+        let broker = options.brokers[brokerIndex]
+        guard let handle = Handle(clientID: clientID, options: options) else {
+            return ConnectionLoss(isRefusal: false, words: "libmosquitto has no memory")
+        }
+        var code = handle.authenticate(options, tls: broker.usesTLS)
+        if code == 0, let will { code = handle.setWill(will) }
+        if code == 0 { code = handle.connect(to: broker, options: options) }
+        guard code == 0 else { return unreachable(broker, code) }
+        switch awaitConnack(handle, broker: broker) {
+        case .failure(let loss): return loss.loss
+        case .success(let port): return serve(handle, port: port)
+        }
+    }
+
+    private struct Lost: Error { let loss: ConnectionLoss }
+
+    private func unreachable(_ broker: BrokerAddress, _ code: Int32) -> ConnectionLoss {
+        ConnectionLoss(
+            isRefusal: false, words: "\(broker.host):\(broker.port) cannot be reached: \(MosquittoCode(code: code).words)")
+    }
+
+    private func awaitConnack(_ handle: Handle, broker: BrokerAddress) -> Result<SessionPort, Lost> {
+        let deadline = monotonic() + options.connectDeadline
+        while monotonic() < deadline {
+            if isStopping() { return .failure(Lost(loss: ConnectionLoss(isRefusal: false, words: "stopping"))) }
+            // During a TLS handshake only `loop_read` makes progress, whatever the socket is ready for.
+            let ready = pollSocket(handle, alwaysOut: true)
+            if ready != 0 {
+                var code = handle.read()
+                if code == 0, handle.wantsWrite { code = handle.write() }
+                if code != 0 || handle.socket < 0, handle.notes.connack == nil {
+                    return .failure(Lost(loss: unreachable(broker, code == 0 ? 7 : code)))
+                }
+            }
+            if let connack = handle.takeNotes().connack {
+                guard connack.code == 0 else {
+                    return .failure(Lost(loss: ReasonCode.connack(connack.code, version: options.version)))
+                }
+                backoff.succeeded()
+                return .success(
+                    SessionPort(
+                        handle: handle, options: options, receiveMaximum: connack.receiveMaximum,
+                        maxPacket: connack.maxPacket, now: monotonic))
+            }
+        }
+        return .failure(
+            Lost(loss: ConnectionLoss(isRefusal: false, words: "\(broker.host):\(broker.port) did not answer in time")))
+    }
+
+    private func serve(_ handle: Handle, port: SessionPort) -> ConnectionLoss? {
+        handler.connected(port)
+        while true {
+            if isStopping() { return shutDown(handle, port) }
+            if let words = turn(handle, port) { return ConnectionLoss(isRefusal: false, words: words) }
+            let now = monotonic()
+            if port.isOverdue(now: now) {
+                return ConnectionLoss(isRefusal: false, words: "the broker acknowledges nothing any more")
+            }
+            handler.tick(nowMilliseconds: now, port: port)
+            if port.failure == nil, port.hasRoom { handler.refill(port) }
+        }
+    }
+
+    /// One look at the socket; words when the connection is over.
+    private func turn(_ handle: Handle, _ port: SessionPort) -> String? {
+        if let failure = port.failure { return failure }
+        let ready = pollSocket(handle, alwaysOut: false)
+        var code: Int32 = 0
+        if ready & Int32(POLLIN | POLLERR | POLLHUP) != 0 { code = handle.read() }
+        if code == 0, handle.wantsWrite { code = handle.write() }
+        if code == 0 { code = handle.misc() }
+        deliver(handle.takeNotes(), port)
+        if code != 0 { return "connection lost: \(MosquittoCode(code: code).words)" }
+        if handle.socket < 0 { return "the broker closed the connection" }
+        return port.failure
+    }
+
+    private func deliver(_ notes: Handle.Notes, _ port: SessionPort) {
+        for codes in notes.subacks { handler.subscribed(codes: codes, port: port) }
+        for message in notes.messages { handler.received(message, port: port) }
+        for ack in notes.pubacks {
+            guard let token = port.takeSlot(ack.mid) else { continue }
+            handler.acknowledged(token: token, reason: ack.reason, port: port)
+        }
+    }
+
+    /// Stops sending, awaits acks, says farewell, disconnects.
+    private func shutDown(_ handle: Handle, _ port: SessionPort) -> ConnectionLoss? {
+        let drained = monotonic() + Self.drainDeadline
+        while port.inFlight > 0, monotonic() < drained, turn(handle, port) == nil {}
+        if let farewell = handler.farewell(port), port.publish(farewell, token: .max) == .sent {
+            let said = monotonic() + Self.farewellDeadline
+            while port.inFlight > 0, monotonic() < said, turn(handle, port) == nil {}
+        }
+        handle.disconnect()
+        let gone = monotonic() + 1_000
+        while handle.socket >= 0, monotonic() < gone, handle.write() == 0, handle.wantsWrite {}
+        return nil
+    }
+
+    private func pollSocket(_ handle: Handle, alwaysOut: Bool) -> Int32 {
+        let wantsOut = alwaysOut || handle.wantsWrite
+        var watched = [
+            pollfd(fd: handle.socket, events: Int16(POLLIN | (wantsOut ? POLLOUT : 0)), revents: 0),
+            pollfd(fd: wake, events: Int16(POLLIN), revents: 0),
+        ]
+        guard poll(&watched, 2, Int32(Self.longestPoll)) > 0 else { return 0 }
+        if watched[1].revents != 0 { drainWake() }
+        return Int32(watched[0].revents)
+    }
+
+    private func pause(_ milliseconds: Int64) {
+        let until = monotonic() + milliseconds
+        while !isStopping() {
+            let left = until - monotonic()
+            if left <= 0 { return }
+            var watched = pollfd(fd: wake, events: Int16(POLLIN), revents: 0)
+            if poll(&watched, 1, Int32(min(left, 1_000))) > 0 { drainWake() }
+        }
+    }
+
+    private func drainWake() {
+        var count: UInt64 = 0
+        _ = read(wake, &count, 8)
+    }
+
+    private func monotonic() -> Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_BOOTTIME, &time)
+        return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
+    }
+}
