@@ -12,7 +12,6 @@ import Outbox
 
 final class IngestLoop {
     struct Limits {
-        var records = 1_000
         var bytes = 1 << 20
         /// Commits are at least this far apart while records keep coming; a lonely record goes at once.
         var linger: Int64 = 2
@@ -68,7 +67,7 @@ final class IngestLoop {
     }
 
     private func turn() throws {
-        if case .paused(let reason) = try outbox.room(now: Clocks.wall()) {
+        if case .paused(let reason) = try outbox.room() {
             report.paused(reason)
             return wait(limits.idle, watching: [])
         }
@@ -96,7 +95,7 @@ final class IngestLoop {
         var more = false
         for pipeline in pipelines {
             let result = try pipeline.read(
-                maxRecords: limits.records, maxBytes: limits.bytes, now: Clocks.wall(), monotonic: Clocks.monotonic())
+                maxBytes: limits.bytes, now: Clocks.wall(), monotonic: Clocks.monotonic())
             if let batch = result.batch { batches.append(batch) }
             more = more || result.more
             note(result, of: pipeline.name)

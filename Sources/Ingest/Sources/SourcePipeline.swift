@@ -43,7 +43,7 @@ package final class SourcePipeline {
         mapping = try Mapping(
             definition.mapping, site: site, source: definition.name, rules: rules, timeZone: definition.timeZone)
         if let columns = decoder.columns { try mapping.compile(columns: columns) }
-        inotify = inotify_init1(Int32(IN_NONBLOCK.rawValue | IN_CLOEXEC.rawValue))
+        inotify = inotify_init1(Int32(IN_NONBLOCK | IN_CLOEXEC))
         let directory = definition.path.split(separator: "/", omittingEmptySubsequences: false).dropLast()
             .joined(separator: "/")
         let events = UInt32(IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM)
@@ -58,7 +58,8 @@ package final class SourcePipeline {
     package private(set) var nextLook: Int64 = 0
 
     /// Reads what is there, at most about `maxBytes`; the batch's checkpoint stands at a record boundary.
-    package func read(maxRecords: Int, maxBytes: Int, now: Timestamp, monotonic: Int64) throws -> PipelineRead {
+    package func read(maxBytes: Int, now: Timestamp, monotonic: Int64) throws -> PipelineRead {
+        precondition(maxBytes >= Self.longestLine)
         drainNotifications()
         nextLook = monotonic + Self.lookInterval
         var result = PipelineRead()
@@ -72,12 +73,18 @@ package final class SourcePipeline {
         }
         let start = position.offset
         let bytes = file.read(at: start, most: maxBytes)
-        let records = try consume(bytes, of: file, now: now)
+        var records = try consume(bytes, of: file, now: now)
+        if position.offset == start, !bytes.isEmpty, hasSuccessor(file) {
+            // The file will not grow any more, so its last line is whole without a newline.
+            records += try consume(bytes + [0x0A], of: file, now: now)
+            position.offset = start + Int64(bytes.count)
+        }
         if !records.isEmpty || position.offset != start {
             mark(file)
             result.batch = CaptureBatch(source: name, records: records, checkpoint: position.checkpoint)
         }
-        result.more = bytes.count == maxBytes || (position.offset == start ? try leave(file) : !bytes.isEmpty)
+        let isAtEnd = position.offset == start
+        result.more = isAtEnd ? leave(file) : true
         return result
     }
 
@@ -116,15 +123,19 @@ package final class SourcePipeline {
     }
 
     /// At the end of a file: when its path names another one now, go on there. True when there is more to read.
-    private func leave(_ file: TailFile) throws -> Bool {
-        let isNamed = file.path == definition.path && file.isCurrent
-        guard !isNamed, let current = TailFile(path: definition.path) else { return false }
-        if current.inode == file.inode, current.device == file.device { return false }
-        guard file.read(at: position.offset, most: 1).isEmpty || current.size > 0 else { return false }
+    private func leave(_ file: TailFile) -> Bool {
+        guard hasSuccessor(file), let current = TailFile(path: definition.path) else { return false }
         if successors.isEmpty { successors = younger(than: file, before: current) + [definition.path] }
         self.file = nil
         beginLineage(at: 0)
         return true
+    }
+
+    /// Whether the path names another file, with something in it.
+    private func hasSuccessor(_ file: TailFile) -> Bool {
+        if file.path == definition.path, file.isCurrent { return false }
+        guard let current = TailFile(path: definition.path) else { return false }
+        return current.size > 0 && (current.inode != file.inode || current.device != file.device)
     }
 
     private func younger(than file: TailFile, before current: TailFile) -> [String] {

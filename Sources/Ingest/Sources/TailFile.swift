@@ -34,8 +34,10 @@ final class TailFile {
     var name: String { path.split(separator: "/").last.map(String.init) ?? path }
 
     func read(at offset: Int64, most: Int) -> [UInt8] {
-        var bytes = [UInt8](repeating: 0, count: most)
-        let count = pread(descriptor, &bytes, most, off_t(offset))
+        let length = Int(max(0, min(Int64(most), size - offset)))
+        guard length > 0 else { return [] }
+        var bytes = [UInt8](repeating: 0, count: length)
+        let count = pread(descriptor, &bytes, length, off_t(offset))
         return count > 0 ? Array(bytes[..<count]) : []
     }
 

@@ -1,0 +1,23 @@
+package import Delivery
+package import Ingest
+package import Inventory
+package import MQTT
+package import Outbox
+
+/// Everything `agent.conf` says, typed and validated; nothing starts from anything else.
+package struct Configuration: Sendable {
+    package var site: SiteIdentity
+    package var timeZone: String
+    package var mqtt: MQTTOptions
+    package var delivery: DeliverySettings
+    package var outbox: OutboxOptions
+    package var inventory: InventoryRules
+    package var sources: [SourceDefinition]
+}
+
+/// All that is wrong with a configuration, in the order of the file.
+package struct ConfigurationError: Error, Sendable, CustomStringConvertible {
+    package let problems: [String]
+
+    package var description: String { problems.joined(separator: "\n") }
+}

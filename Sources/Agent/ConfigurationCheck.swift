@@ -1,0 +1,37 @@
+import Glibc
+import Ingest
+
+/// What can be known of a configuration offline: mappings compile, files are there, how much a first start would read.
+package struct ConfigurationCheck {
+    private let configuration: Configuration
+
+    package init(_ configuration: Configuration) { self.configuration = configuration }
+
+    /// Lines for people; throws what keeps the agent from starting.
+    package func run() throws -> [String] {
+        var lines = ["site \(configuration.site.tenant)/\(configuration.site.site), shard \(configuration.site.shard)"]
+        for source in configuration.sources {
+            _ = try SourcePipeline(source, site: configuration.site, rules: configuration.inventory, checkpoint: nil)
+            try Trial.compileAgainstFile(source, site: configuration.site, rules: configuration.inventory)
+            lines.append("source \(source.name): \(size(source))")
+            if sharesFilesystem(source.path) {
+                lines.append("warning: data_dir and \(source.path) share a filesystem; a full one stops both")
+            }
+        }
+        lines.append("configuration is valid")
+        return lines
+    }
+
+    private func size(_ source: SourceDefinition) -> String {
+        var status = stat()
+        guard stat(source.path, &status) == 0 else { return "\(source.path) is not there yet; the agent will wait for it" }
+        if source.startsAtEnd { return "\(source.path): a first start reads nothing of its \(status.st_size) bytes" }
+        return "\(source.path): a first start reads and publishes \(status.st_size) bytes"
+    }
+
+    private func sharesFilesystem(_ path: String) -> Bool {
+        var export = stat()
+        var data = stat()
+        return stat(path, &export) == 0 && stat(configuration.outbox.directory, &data) == 0 && export.st_dev == data.st_dev
+    }
+}

@@ -1,0 +1,11 @@
+import Agent
+import ArgumentParser
+
+@main
+struct Waybill: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "waybill",
+        abstract: "Carries stock changes from a legacy warehouse system to MQTT, none lost.",
+        version: WaybillVersion.text,
+        subcommands: [RunCommand.self, CheckCommand.self, TryCommand.self, VersionCommand.self, DemoCommand.self])
+}
