@@ -1,5 +1,7 @@
 import Glibc
 import Ingest
+import Inventory
+import Outbox
 
 /// What can be known of a configuration offline: mappings compile, files are there, how much a first start would read.
 package struct ConfigurationCheck {

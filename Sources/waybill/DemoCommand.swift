@@ -1,6 +1,5 @@
 import Agent
 import ArgumentParser
-import Glibc
 
 struct DemoCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -15,8 +14,7 @@ struct DemoCommand: ParsableCommand {
             """)
 
     func run() throws {
-        setvbuf(stdout, nil, _IOLBF, 0)
-        let isWell = try configured { try Demo { print($0) }.run() }
+        let isWell = try configured { try Demo { printLine($0) }.run() }
         if !isWell { throw Exit.failed }
     }
 }

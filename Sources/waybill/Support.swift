@@ -8,7 +8,15 @@ enum Exit {
     static let configuration = ExitCode(78)
 }
 
-func printError(_ text: String) { fputs("waybill: \(text)\n", stderr) }
+func printError(_ text: String) { writeLine("waybill: \(text)", to: STDERR_FILENO) }
+
+/// A line on stdout that a pipe shows at once.
+func printLine(_ text: String) { writeLine(text, to: STDOUT_FILENO) }
+
+private func writeLine(_ text: String, to descriptor: Int32) {
+    let bytes = Array((text + "\n").utf8)
+    _ = write(descriptor, bytes, bytes.count)
+}
 
 func loadConfiguration(_ path: String) throws -> Configuration {
     var environment: [String: String] = [:]

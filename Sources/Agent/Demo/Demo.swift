@@ -1,6 +1,8 @@
+import FoundationEssentials
 import Glibc
 import Logging
 import MQTT
+import Outbox
 
 /// The main job, whole: a legacy export, the agent, a real broker that goes away for a while, a consumer, and the truth
 /// computed from both ends.
@@ -21,7 +23,7 @@ package struct Demo {
     package func run() throws -> Bool {
         let begun = Clocks.monotonic()
         let directory = try Self.temporaryDirectory()
-        defer { Self.remove(directory) }
+        defer { try? FileManager.default.removeItem(atPath: directory) }
         let broker = try DemoBroker(directory: directory)
         try broker.start()
         defer { broker.stop() }
@@ -95,10 +97,6 @@ package struct Demo {
         var template = Array("/tmp/waybill-demo-XXXXXX".utf8CString)
         guard let made = mkdtemp(&template) else { throw FileError(operation: "make", path: "/tmp", code: errno) }
         return String(cString: made)
-    }
-
-    private static func remove(_ directory: String) {
-        nftw(directory, { path, _, _, _ in path.map { Glibc.remove($0) } ?? 0 }, 16, FTW_DEPTH)
     }
 
     private static func configuration(port: UInt16) -> String {
