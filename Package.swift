@@ -51,6 +51,10 @@ let package = Package(
 
         tests("InventoryTests", ["Inventory"]),
         tests("SQLiteTests", ["SQLite"]),
+        tests("IngestTests", ["Ingest", "Inventory"]),
+        tests("OutboxTests", ["Outbox", "Inventory", "SQLite"]),
+        tests("DeliveryTests", ["Delivery", "Inventory"]),
+        tests("AgentTests", ["Agent", "Ingest", "Inventory", "MQTT"]),
     ],
     swiftLanguageModes: [.v6]
 )

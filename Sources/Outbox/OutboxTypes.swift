@@ -27,6 +27,11 @@ package struct LaneProgress: Sendable, Equatable {
     package var head: Int64
     /// All up to it are acked by the broker.
     package var acked: Int64
+
+    package init(head: Int64, acked: Int64) {
+        self.head = head
+        self.acked = acked
+    }
 }
 
 /// What is durable, as of the last commit.
@@ -41,6 +46,8 @@ package struct AppendResult: Sendable, Equatable {
     package var conflicts = 0
     package var rejects = 0
     package var ignored = 0
+
+    package init() {}
 }
 
 package struct StoredEvent: Sendable {

@@ -57,10 +57,8 @@ struct ConfigurationReader {
         let sources = root.tables("source").map { source($0, timeZone: timeZone) }
         if sources.isEmpty { root.problems.add("", "at least one [[source]] is needed") }
         let lanes = weights(root.table("lanes"))
-        guard let site else {
-            root.finish()
-            return nil
-        }
+        reportTwins(sources)
+        guard let site else { return nil }
         var outbox = OutboxOptions(
             directory: dataDirectory, site: site, rules: rules, programVersion: WaybillVersion.text)
         limits(root.table("outbox"), &outbox)
@@ -71,6 +69,12 @@ struct ConfigurationReader {
         return Configuration(
             site: site, timeZone: timeZone, mqtt: mqtt, delivery: delivery, outbox: outbox, inventory: rules,
             sources: sources)
+    }
+
+    private func reportTwins(_ sources: [SourceDefinition]) {
+        for (index, source) in sources.enumerated() where sources[..<index].contains(where: { $0.name == source.name }) {
+            root.problems.add("source.\(index).name", "source \"\(source.name)\" is there twice")
+        }
     }
 
     private func resolve(_ path: String) -> String { path.hasPrefix("/") ? path : "\(directory)/\(path)" }
@@ -115,7 +119,7 @@ struct ConfigurationReader {
         let names = table.texts("brokers") ?? []
         let brokers = names.compactMap { name in
             let address = BrokerAddress(name)
-            if address == nil { table.wrong("brokers", "\"\(name)\" wants the form mqtts://host:8883") }
+            if address == nil { table.wrong("brokers", "each wants the form mqtts://host:8883, without user or password") }
             return address
         }
         if names.isEmpty { table.problems.add("mqtt", "mqtt.brokers is missing") }
@@ -129,7 +133,9 @@ struct ConfigurationReader {
         options.window = table.number("window", in: 1...500) ?? options.window
         options.maxPacketBytes = table.measure("max_packet", units: ConfigurationTable.sizes).map { Int($0) } ?? options.maxPacketBytes
         delivery.noSubscriber = table.choice("no_subscriber", ReasonPolicy.NoSubscriber.self, "hold, accept") ?? .hold
-        delivery.catchUpRate = table.measure("catch_up_rate", units: ["/s": 1]).map(Double.init)
+        let rate = table.measure("catch_up_rate", units: ["/s": 1])
+        if rate == 0 { table.wrong("catch_up_rate", "0 would never drain a backlog; leave it out for no limit") }
+        delivery.catchUpRate = rate.map(Double.init)
         batches(table.table("batch"), &delivery.batches)
         let backoff = table.table("backoff")
         options.backoffMin = backoff.measure("min", units: ConfigurationTable.durations) ?? options.backoffMin

@@ -8,9 +8,10 @@ enum Sandbox {
         connection.limit(SQLITE_LIMIT_SQL_LENGTH, 1 << 16)
         connection.limit(SQLITE_LIMIT_ATTACHED, 0)
         connection.limit(SQLITE_LIMIT_EXPR_DEPTH, 200)
-        connection.setAuthorizer { action, _, name in
+        connection.setAuthorizer { action, table, name in
             switch action {
-            case SQLITE_SELECT, SQLITE_READ: true
+            case SQLITE_SELECT: true
+            case SQLITE_READ: table?.hasPrefix("sqlite_") != true
             case SQLITE_FUNCTION: name != "load_extension"
             default: false
             }

@@ -1,0 +1,205 @@
+import Foundation
+import Ingest
+import Inventory
+import Testing
+
+final class Export {
+    let directory = FileManager.default.temporaryDirectory.appendingPathComponent("waybill-\(UUID().uuidString)").path
+    var path: String { directory + "/moves.csv" }
+    private var checkpoint: Checkpoint?
+
+    init() throws { try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true) }
+
+    deinit { try? FileManager.default.removeItem(atPath: directory) }
+
+    func append(_ text: String, to file: String = "moves.csv") throws {
+        let path = directory + "/" + file
+        if !FileManager.default.fileExists(atPath: path) { _ = FileManager.default.createFile(atPath: path, contents: nil) }
+        let handle = try #require(FileHandle(forWritingAtPath: path))
+        try handle.seekToEnd()
+        try handle.write(contentsOf: Data(text.utf8))
+        try handle.close()
+    }
+
+    func replace(_ text: String) throws {
+        let handle = try #require(FileHandle(forWritingAtPath: path))
+        try handle.truncate(atOffset: 0)
+        try handle.write(contentsOf: Data(text.utf8))
+        try handle.close()
+    }
+
+    func rename(to name: String) throws {
+        try FileManager.default.moveItem(atPath: path, toPath: directory + "/" + name)
+    }
+
+    func pipeline(fresh: Bool = false) throws -> SourcePipeline {
+        var format = FormatDefinition()
+        format.delimiter = UInt8(ascii: ";")
+        let fields: [MappingField: String] = [.when: "code = 'RC'", .sku: "item", .quantity: "decimal(qty, ',')"]
+        let rule = EventRule(type: .received, also: false, expressions: fields.mapValues { Ingest.Expression(sql: $0) })
+        let mapping = MappingDefinition(rules: [rule], ignores: [Ingest.Expression(sql: "code = 'XX'")])
+        let definition = SourceDefinition(
+            name: "moves", path: path, format: format, mapping: mapping, timeZone: "Europe/Berlin")
+        let site = try #require(SiteIdentity(tenant: "acme", site: "dc-7"))
+        return try SourcePipeline(definition, site: site, rules: InventoryRules(), checkpoint: fresh ? nil : checkpoint)
+    }
+
+    /// Reads until there is no more, as the agent does, and keeps the checkpoint.
+    func drain(_ pipeline: SourcePipeline) throws -> [CapturedRecord] {
+        var records: [CapturedRecord] = []
+        for _ in 0..<100 {
+            let read = try pipeline.read(maxBytes: 1 << 20, now: Timestamp(milliseconds: 0), monotonic: 0)
+            records += read.batch?.records ?? []
+            if let batch = read.batch { checkpoint = batch.checkpoint }
+            if !read.more { return records }
+        }
+        Issue.record("the source never came to an end")
+        return records
+    }
+}
+
+private func skus(_ records: [CapturedRecord]) -> [String] {
+    records.flatMap { record in
+        if case .events(let drafts) = record.outcome { return drafts.map(\.sku) }
+        if case .reject(let reason) = record.outcome { return ["!" + reason.code] }
+        return ["-"]
+    }
+}
+
+struct PipelineTests {
+    private let export: Export
+    private let header = "code;item;qty\n"
+
+    init() throws { export = try Export() }
+
+    @Test func `a torn last line waits for its newline`() throws {
+        let pipeline = try export.pipeline()
+        try export.append(header + "RC;1;5\nRC;2;")
+        #expect(skus(try export.drain(pipeline)) == ["1"])
+        try export.append("7\n")
+        #expect(skus(try export.drain(pipeline)) == ["2"])
+    }
+
+    @Test func `a missing file is waited for, in words`() throws {
+        let pipeline = try export.pipeline()
+        let read = try pipeline.read(maxBytes: 1 << 20, now: Timestamp(milliseconds: 0), monotonic: 0)
+        #expect(read.status.hasPrefix("waiting: "))
+        try export.append(header + "RC;1;5\n")
+        #expect(skus(try export.drain(pipeline)) == ["1"])
+    }
+
+    @Test func `a restart goes on where the checkpoint stands, without loss or repeat`() throws {
+        try export.append(header + "RC;1;5\n")
+        #expect(skus(try export.drain(try export.pipeline())) == ["1"])
+        try export.append("RC;2;5\n")
+        #expect(skus(try export.drain(try export.pipeline())) == ["2"])
+    }
+
+    @Test func `a renamed file is read to its end before the new one`() throws {
+        let pipeline = try export.pipeline()
+        try export.append(header + "RC;1;5\n")
+        _ = try export.drain(pipeline)
+        try export.append("RC;2;5\n")
+        try export.rename(to: "moves.csv.1")
+        try export.append(header + "RC;3;5\n")
+        #expect(skus(try export.drain(pipeline)) == ["2", "3"])
+    }
+
+    @Test func `files rotated twice while the agent was down are all read, oldest first`() throws {
+        try export.append(header + "RC;1;5\n")
+        _ = try export.drain(try export.pipeline())
+        try export.append("RC;2;5\n")
+        try export.rename(to: "moves.csv.2")
+        try export.append(header + "RC;3;5\n")
+        try export.rename(to: "moves.csv.1")
+        try export.append(header + "RC;4;5\n")
+        #expect(skus(try export.drain(try export.pipeline())) == ["2", "3", "4"])
+    }
+
+    @Test func `a rotated file's last line counts without a newline`() throws {
+        let pipeline = try export.pipeline()
+        try export.append(header + "RC;1;5\nRC;2;5")
+        _ = try export.drain(pipeline)
+        try export.rename(to: "moves.csv.1")
+        try export.append(header + "RC;3;5\n")
+        #expect(skus(try export.drain(pipeline)) == ["2", "3"])
+    }
+
+    @Test func `a file that was truncated and grew past the old offset is read from its first byte`() throws {
+        let pipeline = try export.pipeline()
+        try export.append(header + "RC;1;5\n")
+        _ = try export.drain(pipeline)
+        try export.replace(header + "RC;8;5\nRC;9;5\nRC;10;5\n")
+        #expect(skus(try export.drain(pipeline)) == ["8", "9", "10"])
+    }
+
+    @Test func `a predecessor that is gone is reported`() throws {
+        try export.append(header + "RC;1;5\n")
+        _ = try export.drain(try export.pipeline())
+        try FileManager.default.removeItem(atPath: export.path)
+        try export.append(header + "RC;2;5\n")
+        let read = try export.pipeline().read(maxBytes: 1 << 20, now: Timestamp(milliseconds: 0), monotonic: 0)
+        #expect(read.notices.contains { $0.contains("gone") })
+        #expect(skus(read.batch?.records ?? []) == ["2"])
+    }
+
+    @Test func `the same files read again give the same ids, and a rotation gives new ones`() throws {
+        try export.append(header + "RC;1;5\n")
+        let first = try export.drain(try export.pipeline(fresh: true)).map(\.identity.text)
+        let again = try export.drain(try export.pipeline(fresh: true)).map(\.identity.text)
+        #expect(first == again)
+        try export.rename(to: "moves.csv.1")
+        try export.append(header + "RC;1;5\n")
+        #expect(try export.drain(try export.pipeline()).map(\.identity.text) != first)
+    }
+
+    @Test func `a bad record is rejected with its reason and the rest goes on`() throws {
+        try export.append(header + "RC;1\nZZ;2;5\nRC;3;abc\nXX;4;5\nRC;5;1.234,5-\nRC;6;1\n")
+        let records = skus(try export.drain(try export.pipeline()))
+        #expect(records == ["!ragged", "!unmapped", "!quantity", "-", "!negative", "6"])
+    }
+
+    @Test func `a line of five megabytes is rejected once and the next one is read`() throws {
+        try export.append(header + "RC;1;5\n" + String(repeating: "x", count: 5 << 20) + "\nRC;2;5\n")
+        #expect(skus(try export.drain(try export.pipeline())) == ["1", "!too_long", "2"])
+    }
+
+    @Test func `a quoted field spans lines, also when it arrives in two pieces`() throws {
+        let pipeline = try export.pipeline()
+        try export.append(header + "RC;\"1\n")
+        #expect(try export.drain(pipeline).isEmpty)
+        try export.append("2\";5\nRC;3;5\n")
+        #expect(skus(try export.drain(pipeline)) == ["1\n2", "3"])
+    }
+}
+
+struct MappingTests {
+    private func mapping(_ sql: String, field: MappingField = .quantity) throws -> Mapping {
+        var expressions: [MappingField: Ingest.Expression] = [.sku: Ingest.Expression(sql: "item")]
+        expressions[field] = Ingest.Expression(sql: sql, file: "agent.conf", line: 12, column: 20)
+        let definition = MappingDefinition(rules: [EventRule(type: .adjusted, also: false, expressions: expressions)])
+        let site = try #require(SiteIdentity(tenant: "acme", site: "dc-7"))
+        return try Mapping(definition, site: site, source: "m", rules: InventoryRules(), timeZone: "Europe/Berlin")
+    }
+
+    @Test func `a compile error names line, column and the nearest field`() throws {
+        let mapping = try mapping("decimal(qyt)")
+        let error = #expect(throws: IngestError.self) { try mapping.compile(columns: ["item", "qty"]) }
+        #expect(error?.message.hasPrefix("agent.conf:12:28: no such column: qyt") == true)
+        #expect(error?.hint == "did you mean \"qty\"?")
+    }
+
+    @Test(arguments: ["(SELECT name FROM sqlite_schema)", "load_extension('x')", "readfile('/etc/passwd')", "writefile('x', 'y')"])
+    func `an expression reaches nothing outside its record`(sql: String) throws {
+        let mapping = try mapping(sql)
+        #expect(throws: (any Error).self) { try mapping.compile(columns: ["item"]) }
+    }
+
+    @Test func `an unknown time zone is an error`() {
+        #expect(throws: IngestError.self) {
+            try Mapping(
+                MappingDefinition(rules: []), site: #require(SiteIdentity(tenant: "a", site: "b")), source: "m",
+                rules: InventoryRules(), timeZone: "Europe/Atlantis")
+        }
+    }
+}

@@ -1,0 +1,197 @@
+import Foundation
+import Inventory
+import Outbox
+import SQLite
+import Testing
+
+final class TemporaryOutbox {
+    let directory = FileManager.default.temporaryDirectory.appendingPathComponent("waybill-\(UUID().uuidString)").path
+    let site: SiteIdentity
+    let now = Timestamp(year: 2026, month: 11, day: 23, hour: 9)
+
+    init() throws {
+        site = try #require(SiteIdentity(tenant: "acme", site: "dc-7"))
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: directory) }
+
+    func open(_ change: (inout OutboxOptions) -> Void = { _ in }) throws -> Outbox {
+        var rules = InventoryRules()
+        rules.baselineZero = true
+        var options = OutboxOptions(directory: directory, site: site, rules: rules, programVersion: "1.0.0")
+        change(&options)
+        return try Outbox(options, now: now)
+    }
+
+    func record(_ name: String, quantity: String = "5", type: EventType = .received, content: String? = nil) throws -> CapturedRecord {
+        let hash = Digest(sha256: content ?? name)
+        let identity = RecordIdentity(text: name, recordHash: hash, isTracked: true)
+        let derived = EventID.derive(site: site, source: "moves", record: identity, type: type, n: 0)
+        let origin = Origin(source: "moves", kind: "tail", object: "f", position: "0", key: name, recordHash: hash)
+        var draft = EventDraft(
+            id: derived.id, type: type, sku: "A", origin: origin, occurredAt: now, timeQuality: .exact, capturedAt: now,
+            mappingVersion: "0", traceparent: derived.traceparent)
+        let delta = try Quantity(quantity)
+        draft.changes = [
+            .init(key: StockKey(sku: "A", location: "L"), bucket: .unrestricted, delta: type == .shipped ? delta.negated : delta)
+        ]
+        return CapturedRecord(identity: identity, outcome: .events([draft]), bytes: Array(name.utf8), position: "f:0")
+    }
+
+    func batch(_ records: [CapturedRecord], at position: String = "p") -> CaptureBatch {
+        CaptureBatch(source: "moves", records: records, checkpoint: Checkpoint(kind: "tail", text: position, position: position))
+    }
+}
+
+struct OutboxTests {
+    private let temporary: TemporaryOutbox
+
+    init() throws { temporary = try TemporaryOutbox() }
+
+    @Test func `events, heads, stock and checkpoint are there together after a reopening`() throws {
+        do {
+            let outbox = try temporary.open()
+            let batch = temporary.batch([try temporary.record("1"), try temporary.record("2", type: .shipped)], at: "17")
+            #expect(try outbox.append([batch], now: temporary.now).events == 2)
+        }
+        let outbox = try temporary.open()
+        #expect(try outbox.checkpoint(of: "moves")?.text == "17")
+        #expect(outbox.progress.lanes[.standard]?.head == 1)
+        #expect(outbox.progress.lanes[.critical]?.head == 1)
+        let event = try #require(try outbox.reader().page(lane: .critical, after: 0).first)
+        let text = String(decoding: event.payload, as: UTF8.self)
+        #expect(text.contains(#""version":2,"unrestricted":"0""#))
+    }
+
+    @Test func `the same record again is suppressed, and with other content it is a conflict that changes nothing`() throws {
+        let outbox = try temporary.open()
+        _ = try outbox.append([temporary.batch([try temporary.record("1")])], now: temporary.now)
+        let again = try outbox.append(
+            [temporary.batch([try temporary.record("1"), try temporary.record("1", content: "other")])], now: temporary.now)
+        #expect(again.events == 0)
+        #expect(again.suppressed == 1)
+        #expect(again.conflicts == 1)
+    }
+
+    @Test func `an overflow becomes a reject with its bytes and the rest of the batch goes on`() throws {
+        let outbox = try temporary.open()
+        let most = "999999999999"
+        let records = [
+            try temporary.record("1", quantity: most), try temporary.record("2", quantity: most),
+            try temporary.record("3", quantity: most, type: .shipped),
+        ]
+        let result = try outbox.append([temporary.batch(records)], now: temporary.now)
+        #expect(result.events == 2)
+        #expect(result.rejects == 1)
+        let reject = try #require(try outbox.reader().rejects().first)
+        #expect(reject.bytes == Array("2".utf8))
+        #expect(reject.reason.code == "overflow")
+    }
+
+    @Test func `sequences go on after pruning and a restart`() throws {
+        do {
+            let outbox = try temporary.open { $0.keepMilliseconds = 0 }
+            _ = try outbox.append([temporary.batch([try temporary.record("1"), try temporary.record("2")])], now: temporary.now)
+            try outbox.acknowledge([.standard: 2])
+            let later = Timestamp(milliseconds: temporary.now.milliseconds + 1)
+            #expect(try outbox.prune(now: later) == 2)
+            #expect(try outbox.reader().page(lane: .standard, after: 0).isEmpty)
+        }
+        let outbox = try temporary.open()
+        _ = try outbox.append([temporary.batch([try temporary.record("3")])], now: temporary.now)
+        #expect(outbox.progress.lanes[.standard] == LaneProgress(head: 3, acked: 2))
+    }
+
+    @Test func `what is not acked is never pruned`() throws {
+        let outbox = try temporary.open { $0.keepMilliseconds = 0; $0.keepBytes = 0 }
+        _ = try outbox.append([temporary.batch([try temporary.record("1"), try temporary.record("2")])], now: temporary.now)
+        try outbox.acknowledge([.standard: 1])
+        let later = Timestamp(milliseconds: temporary.now.milliseconds + 1)
+        #expect(try outbox.prune(now: later) == 1)
+        #expect(try outbox.reader().page(lane: .standard, after: 0).map(\.sequence) == [2])
+    }
+
+    @Test func `the acked watermark only rises and never passes the head`() throws {
+        let outbox = try temporary.open()
+        _ = try outbox.append([temporary.batch([try temporary.record("1"), try temporary.record("2")])], now: temporary.now)
+        try outbox.acknowledge([.standard: 99])
+        try outbox.acknowledge([.standard: 1])
+        #expect(outbox.progress.lanes[.standard]?.acked == 2)
+    }
+
+    @Test func `a new epoch takes what is not acked along, from sequence 1, with the same ids`() throws {
+        let outbox = try temporary.open()
+        let records = try (1...3).map { try temporary.record("\($0)") }
+        _ = try outbox.append([temporary.batch(records)], now: temporary.now)
+        try outbox.acknowledge([.standard: 1])
+        let before = outbox.progress.epoch
+        let ids = try outbox.reader().page(lane: .standard, after: 1).map(id)
+        let epoch = try outbox.startEpoch(above: [], reason: "test", now: temporary.now)
+        #expect(epoch > before)
+        #expect(outbox.progress.lanes[.standard] == LaneProgress(head: 2, acked: 0))
+        let moved = try outbox.reader().page(lane: .standard, after: 0)
+        #expect(moved.map(\.sequence) == [1, 2])
+        #expect(try moved.map(id) == ids)
+    }
+
+    private func id(_ event: StoredEvent) throws -> String {
+        let object = try JSONSerialization.jsonObject(with: Data(event.payload)) as? [String: Any]
+        return try #require(object?["id"] as? String)
+    }
+
+    @Test func `a data directory that another agent holds is refused with its pid`() throws {
+        let outbox = try temporary.open()
+        let error = #expect(throws: OutboxError.self) { _ = try temporary.open() }
+        #expect(error?.message.contains("pid \(getpid())") == true)
+        _ = outbox.progress
+    }
+
+    @Test func `an outbox of a newer version is refused, naming it, and left as it is`() throws {
+        let path = temporary.directory + "/outbox.sqlite"
+        do {
+            _ = try temporary.open()
+            let connection = try Connection(path: path, mode: .readWriteCreate)
+            try connection.execute("INSERT INTO waybill_migrations VALUES (99, 'future', '9.9.9')")
+        }
+        let error = #expect(throws: NewerSchemaError.self) { _ = try temporary.open() }
+        #expect(error?.writtenBy == "9.9.9")
+        #expect(try Connection(path: path, mode: .readOnly).integer("SELECT count(*) FROM lanes") == 3)
+    }
+
+    @Test func `a corrupt outbox is set aside and a new epoch begins`() throws {
+        let path = temporary.directory + "/outbox.sqlite"
+        try Data(repeating: 0x5A, count: 8_192).write(to: URL(fileURLWithPath: path))
+        let outbox = try temporary.open()
+        #expect(outbox.progress.lanes[.critical] == LaneProgress(head: 0, acked: 0))
+        let names = try FileManager.default.contentsOfDirectory(atPath: temporary.directory)
+        #expect(names.contains { $0.hasPrefix("outbox.sqlite.corrupt-") })
+    }
+
+    @Test func `a tombstone takes the place of an event that cannot be sent, under its sequence`() throws {
+        let outbox = try temporary.open()
+        _ = try outbox.append([temporary.batch([try temporary.record("1")])], now: temporary.now)
+        try outbox.skip(lane: .standard, sequence: 1, reason: "too large", now: temporary.now)
+        let event = try #require(try outbox.reader().page(lane: .standard, after: 0).first)
+        #expect(String(decoding: event.payload, as: UTF8.self).contains("stream.skipped.v1"))
+    }
+
+    @Test func `sessions and beacon numbers only rise, also when the clock goes back`() throws {
+        let outbox = try temporary.open()
+        let first = try outbox.mintSession(now: temporary.now, above: nil)
+        let second = try outbox.mintSession(now: Timestamp(milliseconds: 0), above: nil)
+        #expect(second > first)
+        #expect(try outbox.nextBeacon(session: second) == 1)
+        #expect(try outbox.nextBeacon(session: second) == 2)
+        #expect(try outbox.lastBeacon().number == 2)
+    }
+
+    @Test func `reading pauses at the limit and the reserve, and resumes with hysteresis`() {
+        let rule = RoomRule(limit: 1_000, reserve: 200)
+        #expect(rule.decide(used: 999, free: 200, isPaused: false) == .open)
+        #expect(rule.decide(used: 1_000, free: 200, isPaused: false) != .open)
+        #expect(rule.decide(used: 950, free: 300, isPaused: true) != .open)
+        #expect(rule.decide(used: 899, free: 299, isPaused: true) != .open)
+        #expect(rule.decide(used: 899, free: 300, isPaused: true) == .open)
+    }
+}
