@@ -89,7 +89,7 @@ package struct Demo {
         return lost == 0 && tally.repeated == 0 && tally.outOfOrder == 0 && isEqual && isSameSize
     }
 
-    private static func wait(until deadline: Int64, _ condition: () -> Bool) {
+    static func wait(until deadline: Int64, _ condition: () -> Bool) {
         while !condition(), Clocks.monotonic() < deadline { poll(nil, 0, 20) }
     }
 
@@ -99,7 +99,7 @@ package struct Demo {
         return String(cString: made)
     }
 
-    private static func configuration(port: UInt16) -> String {
+    static func configuration(port: UInt16) -> String {
         """
         [site]
         tenant = "demo"

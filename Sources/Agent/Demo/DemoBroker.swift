@@ -7,7 +7,7 @@ final class DemoBroker {
     let port: UInt16
     private let configuration: String
     private let log: String
-    private var process: pid_t?
+    private var process: ChildProcess?
 
     init(directory: String) throws {
         port = try Self.freePort()
@@ -34,7 +34,7 @@ final class DemoBroker {
         guard let program = Self.find("mosquitto") else {
             throw DemoError("mosquitto is not on the PATH", hint: "run: make setup (or: apt-get install mosquitto)")
         }
-        process = try spawn(program)
+        process = try ChildProcess(program, ["-c", configuration], log: log)
         let deadline = Clocks.monotonic() + 10_000
         while !canConnect() {
             guard Clocks.monotonic() < deadline else {
@@ -45,27 +45,8 @@ final class DemoBroker {
     }
 
     func stop() {
-        guard let process else { return }
-        kill(process, SIGTERM)
-        var status: Int32 = 0
-        waitpid(process, &status, 0)
-        self.process = nil
-    }
-
-    private func spawn(_ program: String) throws -> pid_t {
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_addopen(&actions, 2, log, O_WRONLY | O_CREAT | O_APPEND, 0o644)
-        posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0)
-        let words: [String] = [program, "-c", configuration]
-        var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) }
-        arguments.append(nil)
-        defer { arguments.forEach { free($0) } }
-        var child = pid_t()
-        let code = posix_spawn(&child, program, &actions, nil, arguments, environ)
-        guard code == 0 else { throw FileError(operation: "start", path: program, code: code) }
-        return child
+        process?.end(SIGTERM)
+        process = nil
     }
 
     private static func find(_ name: String) -> String? {
