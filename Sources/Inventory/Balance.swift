@@ -1,29 +1,3 @@
-/// How a site's WMS keeps stock; decided by configuration.
-package struct InventoryRules: Sendable, Equatable {
-    package enum Allocation: String, Sendable { case untracked, location, site }
-
-    /// The ledger starts with the warehouse: balances begin at 0 instead of unknown.
-    package var baselineZero = false
-    package var allocation = Allocation.untracked
-    /// Buckets this WMS does not know: fixed at 0.
-    package var unused: Set<Bucket> = []
-    package var laneOverrides: [EventType: Lane] = [:]
-
-    package init() {}
-
-    /// The lane that an event travels on; `availableFell` says whether it lowered what is available.
-    package func lane(of type: EventType, availableFell: Bool) -> Lane {
-        if let lane = laneOverrides[type] { return lane }
-        switch type {
-        case .reserved, .released, .picked, .shipped, .shipVoided, .sourceLoss: return .critical
-        case .statusChanged: return availableFell ? .critical : .standard
-        case .expected, .counted: return .bulk
-        case .level: return availableFell ? .critical : .bulk
-        default: return .standard
-        }
-    }
-}
-
 /// The buckets of one stock key and its version. A bucket is nil until a level names it.
 package struct Balance: Sendable, Hashable {
     private var buckets: [Int64?]
@@ -67,14 +41,35 @@ package struct Balance: Sendable, Hashable {
         return Quantity(unchecked: unrestricted - allocated)
     }
 
-    /// An unknown bucket stays unknown, an unused one stays 0.
+    /// An unknown bucket stays unknown, an unused one stays 0. Unchanged when it throws, as a sum or what derives from
+    /// it would have more than 12 integer digits.
     package mutating func apply(_ change: StockChange, rules: InventoryRules) throws(InventoryError) {
         guard !rules.unused.contains(change.bucket), let before = self[change.bucket] else { return }
-        buckets[Int(change.bucket.rawValue)] = try before.adding(change.delta).millionths
+        var after = self
+        after.buckets[Int(change.bucket.rawValue)] = try before.adding(change.delta).millionths
+        try after.checkDerived()
+        self = after
     }
 
+    /// Takes the figures that the level names and leaves the others. Unchanged when it throws.
+    package mutating func apply(_ level: StockLevel, rules: InventoryRules) throws(InventoryError) {
+        var after = self
+        for (bucket, quantity) in level.buckets { after.set(bucket, to: quantity, rules: rules) }
+        try after.checkDerived()
+        self = after
+    }
+
+    /// Without effect on an unused bucket, and on `allocated` where allocations are not tracked: no event would keep
+    /// that figure true.
     package mutating func set(_ bucket: Bucket, to quantity: Quantity, rules: InventoryRules) {
-        if !rules.unused.contains(bucket) { buckets[Int(bucket.rawValue)] = quantity.millionths }
+        guard !rules.unused.contains(bucket) else { return }
+        if bucket == .allocated, rules.allocation == .untracked { return }
+        buckets[Int(bucket.rawValue)] = quantity.millionths
+    }
+
+    private func checkDerived() throws(InventoryError) {
+        if let onHand { _ = try Quantity(millionths: onHand.millionths) }
+        if let available { _ = try Quantity(millionths: available.millionths) }
     }
 }
 

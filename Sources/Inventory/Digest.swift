@@ -1,6 +1,6 @@
 import CCrypto
 
-/// A SHA-256 digest (FIPS 180-4), by OpenSSL's libcrypto.
+/// A SHA-256 digest (FIPS 180-4), by OpenSSL's libcrypto. Safe from any thread.
 package struct Digest: Hashable, Sendable {
     private let words: (UInt64, UInt64, UInt64, UInt64)
 
@@ -9,16 +9,14 @@ package struct Digest: Hashable, Sendable {
     package func hash(into hasher: inout Hasher) { hasher.combine(words.0) }
 
     package init(sha256 bytes: UnsafeRawBufferPointer) {
-        var out = [UInt8](repeating: 0, count: 32)
-        var length: UInt32 = 0
-        let code = EVP_Digest(bytes.baseAddress, bytes.count, &out, &length, Self.algorithm, nil)
-        precondition(code == 1 && length == 32, "SHA-256 is always there")
-        words = out.withUnsafeBytes { buffer in
-            func word(_ index: Int) -> UInt64 {
-                UInt64(bigEndian: buffer.loadUnaligned(fromByteOffset: index * 8, as: UInt64.self))
-            }
-            return (word(0), word(1), word(2), word(3))
+        var out: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
+        let done = withUnsafeMutableBytes(of: &out) { out in
+            EVP_Digest(
+                bytes.baseAddress, bytes.count, out.baseAddress?.assumingMemoryBound(to: UInt8.self), nil,
+                Self.algorithm, nil)
         }
+        precondition(done == 1, "SHA-256 is always there")
+        words = (out.0.bigEndian, out.1.bigEndian, out.2.bigEndian, out.3.bigEndian)
     }
 
     package init(sha256 bytes: [UInt8]) { self = bytes.withUnsafeBytes { Digest(sha256: $0) } }
@@ -28,7 +26,7 @@ package struct Digest: Hashable, Sendable {
         self = text.withUTF8 { Digest(sha256: UnsafeRawBufferPointer($0)) }
     }
 
-    /// Fetched once: a lookup per call costs more than the hash of a short record.
+    /// Fetched once: a lookup per call costs more than the hash of a short record. Written by its initializer only.
     nonisolated(unsafe) private static let algorithm = EVP_MD_fetch(nil, "SHA256", nil)
 
     /// The first 8 bytes as a big-endian number.
@@ -36,12 +34,32 @@ package struct Digest: Hashable, Sendable {
     package var prefix16: (UInt64, UInt64) { (words.0, words.1) }
     package var suffix16: (UInt64, UInt64) { (words.2, words.3) }
 
+    /// All 32 bytes in order.
+    package var bytes: [UInt8] {
+        let ordered = (words.0.bigEndian, words.1.bigEndian, words.2.bigEndian, words.3.bigEndian)
+        return withUnsafeBytes(of: ordered) { [UInt8]($0) }
+    }
+
     /// 64 lower-case hex digits.
-    package var hex: String { hexText(words.0) + hexText(words.1) + hexText(words.2) + hexText(words.3) }
+    package var hex: String { asciiText }
+}
+
+extension Digest: ASCIIText {
+    static var longest: Int { 64 }
+
+    func write(to out: UnsafeMutablePointer<UInt8>) -> Int {
+        out.putHex(words.0, at: 0)
+        out.putHex(words.1, at: 16)
+        out.putHex(words.2, at: 32)
+        out.putHex(words.3, at: 48)
+        return 64
+    }
 }
 
 /// 16 lower-case hex digits.
 package func hexText(_ word: UInt64) -> String {
-    let digits = String(word, radix: 16)
-    return String(repeating: "0", count: 16 - digits.count) + digits
+    String(unsafeUninitializedCapacity: 16) { buffer in
+        buffer.baseAddress?.putHex(word, at: 0)
+        return 16
+    }
 }

@@ -16,6 +16,8 @@ package struct EventDraft: Sendable, Equatable {
     package var correlationID: String?
     /// The record identity that this event reverses.
     package var reverses: String?
+    /// The type of the event that this one reverses; it decides the lane.
+    package var reversedType: EventType?
     package var origin: Origin
     package var occurredAt: Timestamp
     package var timeQuality: TimeQuality
@@ -24,6 +26,8 @@ package struct EventDraft: Sendable, Equatable {
     package var traceparent: String
     /// For `source.loss` only.
     package var loss: SourceLoss?
+    /// For `stock.conflict` only.
+    package var conflict: StockConflict?
 
     package init(
         id: EventID, type: EventType, sku: String, origin: Origin, occurredAt: Timestamp,
@@ -142,6 +146,7 @@ package struct Origin: Sendable, Equatable {
     }
 }
 
+/// What a source could not give any more, as its own kind names places.
 package struct SourceLoss: Sendable, Equatable {
     package var what: String
     package var from: String

@@ -60,11 +60,15 @@ package struct EventID: Hashable, Sendable, CustomStringConvertible {
         self.low = low
     }
 
-    /// `n` counts events of one type made from the same record.
+    /// `n` counts events of one type made from the same record; a conflict's id holds the record's hash too.
+    ///
+    /// The parts are joined by 0x1F. Only the record's identity may hold it, and it stands between names and numbers
+    /// that cannot: no two lists of parts give the same bytes.
     package static func derive(
         site: SiteIdentity, source: String, record: RecordIdentity, type: EventType, n: Int
     ) -> (id: EventID, traceparent: String) {
-        let parts = [site.tenant, site.site, source, record.text, type.rawValue, String(n)]
+        var parts = [site.tenant, site.site, source, record.text, type.rawValue, String(n)]
+        if type == .conflict { parts.append(record.recordHash.hex) }
         let digest = Digest(sha256: parts.joined(separator: "\u{1F}"))
         let (a, b) = digest.prefix16
         let id = EventID(
@@ -74,61 +78,41 @@ package struct EventID: Hashable, Sendable, CustomStringConvertible {
         return (id, trace)
     }
 
-    package var description: String {
-        let text = Array((hexText(high) + hexText(low)).utf8)
-        var out: [UInt8] = []
-        for (index, byte) in text.enumerated() {
-            if [8, 12, 16, 20].contains(index) { out.append(UInt8(ascii: "-")) }
-            out.append(byte)
-        }
-        return String(decoding: out, as: UTF8.self)
-    }
-}
-
-/// One unbroken life of an outbox: `YYYYMMDDThhmmssZ-xxxx`; compares as text.
-package struct Epoch: Sendable, Hashable, Comparable {
-    package let text: String
-
-    /// Nil unless the text has the form.
+    /// Reads 36 characters, hex digits of either case.
     package init?(_ text: String) {
         let bytes = Array(text.utf8)
-        guard bytes.count == 21, bytes[8] == UInt8(ascii: "T"), bytes[15] == UInt8(ascii: "Z"),
-            bytes[16] == UInt8(ascii: "-")
-        else { return nil }
-        let digits = bytes[0..<8] + bytes[9..<15]
-        guard digits.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
-        guard bytes[17...].allSatisfy({ (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }) else { return nil }
-        self.text = text
-    }
-
-    private init(time: Timestamp, random: UInt16) {
-        let (year, month, day, hour, minute, second, _) = time.civil
-        func two(_ value: Int) -> String { value < 10 ? "0\(value)" : "\(value)" }
-        let suffix = String(random, radix: 16)
-        text =
-            "\(year)\(two(month))\(two(day))T\(two(hour))\(two(minute))\(two(second))Z-"
-            + String(repeating: "0", count: 4 - suffix.count) + suffix
-    }
-
-    /// An epoch greater than all in `above`, also when the clock is behind them.
-    package static func mint(now: Timestamp, above: [Epoch], random: UInt16) -> Epoch {
-        var time = now
-        if let greatest = above.max() {
-            let known = greatest.start
-            if time.milliseconds < known.milliseconds + 1_000 {
-                time = Timestamp(milliseconds: known.milliseconds + 1_000)
-            }
+        guard bytes.count == 36, Self.dashes.allSatisfy({ bytes[$0] == UInt8(ascii: "-") }) else { return nil }
+        var words: [UInt64] = []
+        for range in [[0..<8, 9..<13, 14..<18], [19..<23, 24..<36]] {
+            let digits = range.flatMap { bytes[$0] }
+            guard digits.allSatisfy({ $0 != UInt8(ascii: "+") && $0 != UInt8(ascii: "-") }),
+                let word = UInt64(String(decoding: digits, as: UTF8.self), radix: 16)
+            else { return nil }
+            words.append(word)
         }
-        return Epoch(time: time, random: random)
+        self.init(high: words[0], low: words[1])
     }
 
-    private var start: Timestamp {
-        let bytes = Array(text.utf8)
-        func number(_ range: Range<Int>) -> Int { bytes[range].reduce(0) { $0 * 10 + Int($1 - 0x30) } }
-        return Timestamp(
-            year: number(0..<4), month: number(4..<6), day: number(6..<8), hour: number(9..<11),
-            minute: number(11..<13), second: number(13..<15))
-    }
+    private static let dashes = [8, 13, 18, 23]
 
-    package static func < (a: Epoch, b: Epoch) -> Bool { a.text < b.text }
+    /// 8-4-4-4-12 lower-case hex digits.
+    package var description: String { asciiText }
+}
+
+extension EventID: ASCIIText {
+    static var longest: Int { 36 }
+
+    func write(to out: UnsafeMutablePointer<UInt8>) -> Int {
+        // From the back, so that no digit is overwritten before it has moved.
+        out.putHex(low, at: 20)
+        (out + 19).update(from: out + 20, count: 4)
+        out[23] = UInt8(ascii: "-")
+        out.putHex(high, at: 0)
+        (out + 14).update(from: out + 12, count: 4)
+        (out + 9).update(from: out + 8, count: 4)
+        out[8] = UInt8(ascii: "-")
+        out[13] = UInt8(ascii: "-")
+        out[18] = UInt8(ascii: "-")
+        return 36
+    }
 }

@@ -44,7 +44,7 @@ package struct Quantity: Hashable, Sendable, Comparable, CustomStringConvertible
             digits += 1
             if fractionDigits >= 0 { fractionDigits += 1 } else if value > 0 || byte > 0x30 { integerDigits += 1 }
             if fractionDigits > 6 {
-                guard byte == 0x30 else { throw InventoryError(code: "quantity", message: "\(text) has more than 6 decimal places") }
+                guard byte == 0x30 else { throw Self.tooFine(text) }
                 continue
             }
             guard integerDigits <= 12 else { throw Self.overflow(text) }
@@ -57,6 +57,10 @@ package struct Quantity: Hashable, Sendable, Comparable, CustomStringConvertible
 
     private static func malformed(_ text: String) -> InventoryError {
         InventoryError(code: "quantity", message: "\"\(text)\" is no decimal number")
+    }
+
+    private static func tooFine(_ text: String) -> InventoryError {
+        InventoryError(code: "quantity", message: "\(text) has more than 6 decimal places")
     }
 
     private static func overflow(_ text: String) -> InventoryError {
@@ -82,21 +86,30 @@ package struct Quantity: Hashable, Sendable, Comparable, CustomStringConvertible
         return try Quantity(millionths: scaled)
     }
 
-    /// The shortest exact text.
-    package var description: String {
-        let magnitude = millionths.magnitude
-        let sign = millionths < 0 ? "-" : ""
-        let integer = magnitude / 1_000_000
-        var fraction = magnitude % 1_000_000
-        if fraction == 0 { return "\(sign)\(integer)" }
-        var width = 6
-        while fraction % 10 == 0 {
-            fraction /= 10
-            width -= 1
-        }
-        let digits = String(fraction)
-        return "\(sign)\(integer)." + String(repeating: "0", count: width - digits.count) + digits
-    }
+    /// The shortest exact text: no exponent, no zeros at the end, no `-0`.
+    package var description: String { asciiText }
 
     package static func < (a: Quantity, b: Quantity) -> Bool { a.millionths < b.millionths }
+}
+
+extension Quantity: ASCIIText {
+    static var longest: Int { 21 }
+
+    func write(to out: UnsafeMutablePointer<UInt8>) -> Int {
+        let (integer, fraction) = millionths.magnitude.quotientAndRemainder(dividingBy: 1_000_000)
+        var count = 0
+        if millionths < 0 {
+            out[0] = UInt8(ascii: "-")
+            count = 1
+        }
+        let width = decimalWidth(integer)
+        out.putDecimal(integer, width: width, at: count)
+        count += width
+        guard fraction > 0 else { return count }
+        out[count] = UInt8(ascii: ".")
+        out.putDecimal(fraction, width: 6, at: count + 1)
+        count += 7
+        while out[count - 1] == UInt8(ascii: "0") { count -= 1 }
+        return count
+    }
 }

@@ -41,6 +41,14 @@ package enum Bucket: UInt8, CaseIterable, Sendable {
         }
     }
 
+    /// Counts as physically here; the others are a promise and what is still on its way.
+    package var isOnHand: Bool {
+        switch self {
+        case .unrestricted, .quarantined, .damaged, .blocked: true
+        case .allocated, .inTransit: false
+        }
+    }
+
     package init?(name: String) {
         guard let bucket = Bucket.allCases.first(where: { $0.name == name }) else { return nil }
         self = bucket
