@@ -31,24 +31,68 @@ struct IdentityTests {
         #expect(Timestamp(year: 2024, month: 2, day: 29).description == "2024-02-29T00:00:00.000Z")
     }
 
-    @Test func `an internal move sums to nothing and a negative receipt is refused`() throws {
-        let here = StockKey(sku: "1", location: "A")
-        let there = StockKey(sku: "1", location: "B")
-        let move = Movement(type: .moved, from: here, to: there, quantity: try Quantity("2.5"))
-        let total = try move.changes(rules: InventoryRules()).reduce(Int64(0)) { $0 + $1.delta.millionths }
-        #expect(total == 0)
-        let receipt = Movement(type: .received, from: here, to: here, quantity: try Quantity("-1"))
-        #expect(throws: InventoryError.self) { try receipt.changes(rules: InventoryRules()) }
+    @Test(arguments: ["a", "0", "A.b_c-d", String(repeating: "a", count: 64)])
+    func `a name that a topic can hold is taken`(name: String) {
+        #expect(SiteIdentity(tenant: name, site: name) != nil)
     }
 
-    @Test func `an unknown bucket stays unknown until a level names it`() throws {
-        let key = StockKey(sku: "1")
-        var balance = Balance(rules: InventoryRules())
-        try balance.apply(.init(key: key, bucket: .unrestricted, delta: try Quantity("5")), rules: InventoryRules())
-        #expect(balance[.unrestricted] == nil)
-        balance.set(.unrestricted, to: try Quantity("7"), rules: InventoryRules())
-        try balance.apply(.init(key: key, bucket: .unrestricted, delta: try Quantity("5")), rules: InventoryRules())
-        #expect(balance[.unrestricted] == (try Quantity("12")))
-        #expect(balance.onHand == nil)
+    @Test func `an event's id is a UUID of version 8 and reads back`() throws {
+        var random = Seeded()
+        for n in 0..<1_000 {
+            let record = Sample.record(random.text())
+            let id = EventID.derive(site: try Sample.site(), source: "m", record: record, type: .moved, n: n).id
+            let text = Array(id.description)
+            #expect(text.count == 36 && text[14] == "8" && "89ab".contains(text[19]), "seed \(random.seed)")
+            #expect(EventID(id.description) == id && EventID(id.description.uppercased()) == id, "seed \(random.seed)")
+        }
+    }
+
+    @Test func `an id has this text`() {
+        let id = EventID(high: 0x0123_4567_89AB_8DEF, low: 0x8123_4567_89AB_CDEF)
+        #expect(id.description == "01234567-89ab-8def-8123-456789abcdef")
+    }
+
+    @Test(arguments: [
+        "", "0123456789ab8def8123456789abcdef", "01234567-89ab-8def-8123-456789abcde",
+        "01234567-89ab-8def-8123-456789abcdeg",
+        "+1234567-89ab-8def-8123-456789abcdef", "01234567089ab-8def-8123-456789abcdef",
+    ])
+    func `what is no UUID is refused`(text: String) {
+        #expect(EventID(text) == nil)
+    }
+
+    @Test func `each part makes another id, and 0x1F in a record's identity is no other part`() throws {
+        func id(_ record: String, _ type: EventType = .moved, _ n: Int = 0, source: String = "m") throws -> EventID {
+            EventID.derive(site: try Sample.site(), source: source, record: Sample.record(record), type: type, n: n).id
+        }
+        let ids = try [
+            id("a"), id("b"), id("a", .picked), id("a", .moved, 1), id("a", source: "n"),
+            id("a\u{1F}stock.moved"), id("a\u{1F}stock.moved\u{1F}0"), id("\u{1F}a"), id(""),
+        ]
+        #expect(Set(ids).count == ids.count)
+    }
+
+    @Test func `the trace of an event is of the W3C form and never zero`() throws {
+        let trace = EventID.derive(
+            site: try Sample.site(), source: "m", record: Sample.record(), type: .moved, n: 0
+        ).traceparent
+        let parts = trace.split(separator: "-")
+        #expect(parts.map(\.count) == [2, 32, 16, 2])
+        #expect(parts[1].contains { $0 != "0" } && parts[2].contains { $0 != "0" })
+    }
+
+    @Test func `a record is known by 16 bytes of its identity's hash`() {
+        let digest = Digest(sha256: "TXN-90021")
+        #expect(Sample.record().hash == digest.prefix16)
+    }
+
+    @Test(arguments: ["\u{1F}", "a\u{1F}", "\u{1F}b"])
+    func `a stock key never holds the separator`(text: String) {
+        #expect(!StockKey(sku: "1", location: text).isValid)
+        #expect(!StockKey(sku: text).isValid)
+        #expect(!StockKey(sku: "1", lot: text).isValid)
+        #expect(!StockKey(sku: "1", owner: text).isValid)
+        #expect(!StockKey(sku: "").isValid)
+        #expect(StockKey(sku: "\u{1E}\u{FFFD}").isValid)
     }
 }
