@@ -3,7 +3,7 @@ SWIFT        ?= swift
 WARNINGS      = -Xswiftc -warnings-as-errors
 RELEASE       = -c release --static-swift-stdlib --scratch-path .build-release
 
-.PHONY: help setup demo build test check lint release clean
+.PHONY: help setup demo build test check lint release bench clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -28,6 +28,10 @@ check: lint test ## what a change must pass
 release: setup   ## static, stripped binary in .build-release, with its size checked
 	$(SWIFT) build $(RELEASE) --product waybill
 	@packaging/check-binary.sh .build-release/release/waybill
+
+bench: release   ## the numbers, with peers measured in the same run (RUNS=5)
+	$(SWIFT) build $(RELEASE) --product waybill-bench
+	@.build-release/release/waybill-bench --program .build-release/release/waybill --runs $(or $(RUNS),5)
 
 clean:           ## remove what was built
 	rm -rf .build .build-release

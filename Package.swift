@@ -49,6 +49,14 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        .executableTarget(
+            name: "waybill-bench",
+            dependencies: [
+                "Agent", "Inventory", "MQTT", "Outbox", "SQLite",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Benchmarks", swiftSettings: strict),
+
         tests("InventoryTests", ["Inventory"]),
         tests("SQLiteTests", ["SQLite"]),
         tests("IngestTests", ["Ingest", "Inventory"]),

@@ -1,16 +1,23 @@
+import CLinux
 import Glibc
 
-/// A program that the demo or a test started, and that it ends by its pid.
-struct ChildProcess {
-    private let pid: pid_t
+/// A program that the demo, a test or the bench started, and that it ends by its pid.
+package final class ChildProcess {
+    package let pid: Int32
+    /// User and system time of the ended process; 0 before.
+    package private(set) var cpuSeconds = 0.0
+    private var hasEnded = false
 
-    /// stderr goes to `log`, stdout nowhere.
-    init(_ program: String, _ arguments: [String], log: String) throws {
+    /// stderr goes to `log`; stdin and stdout nowhere, or to the given descriptors, which stay the caller's.
+    package init(
+        _ program: String, _ arguments: [String], log: String, input: Int32? = nil, output: Int32? = nil
+    ) throws {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
         posix_spawn_file_actions_addopen(&actions, 2, log, O_WRONLY | O_CREAT | O_APPEND, 0o644)
-        posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0)
+        Self.redirect(0, to: input, else: O_RDONLY, &actions)
+        Self.redirect(1, to: output, else: O_WRONLY, &actions)
         // A thread that blocks signals must not hand its mask on: the child would not hear SIGTERM.
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
@@ -28,12 +35,31 @@ struct ChildProcess {
         pid = child
     }
 
+    private static func redirect(
+        _ descriptor: Int32, to given: Int32?, else mode: Int32, _ actions: inout posix_spawn_file_actions_t
+    ) {
+        if let given {
+            posix_spawn_file_actions_adddup2(&actions, given, descriptor)
+        } else {
+            posix_spawn_file_actions_addopen(&actions, descriptor, "/dev/null", mode, 0)
+        }
+    }
+
     /// Sends a signal and awaits the end; the wait status.
     @discardableResult
-    func end(_ signal: Int32) -> Int32 {
-        kill(pid, signal)
+    package func end(_ signal: Int32) -> Int32 {
+        if !hasEnded { kill(pid, signal) }
+        return wait()
+    }
+
+    /// Awaits the end; the wait status.
+    package func wait() -> Int32 {
+        guard !hasEnded else { return 0 }
         var status: Int32 = 0
-        waitpid(pid, &status, 0)
+        var usage = rusage()
+        wait4(pid, &status, 0, &usage)
+        hasEnded = true
+        cpuSeconds = [usage.ru_utime, usage.ru_stime].reduce(0) { $0 + Double($1.tv_sec) + Double($1.tv_usec) / 1e6 }
         return status
     }
 }

@@ -99,7 +99,8 @@ package struct Demo {
         return String(cString: made)
     }
 
-    static func configuration(port: UInt16) -> String {
+    /// The configuration of the example site, for an agent that follows `export`.
+    package static func configuration(port: UInt16, export: String = "moves.csv") -> String {
         """
         [site]
         tenant = "demo"
@@ -122,7 +123,7 @@ package struct Demo {
         [[source]]
         name = "moves"
         kind = "tail"
-        path = "moves.csv"
+        path = "\(export)"
         format = { type = "csv", delimiter = ";", header = true, encoding = "cp1252" }
 
         [[source.event]]

@@ -3,13 +3,14 @@ import Glibc
 
 /// The `mosquitto` on the PATH, on a free loopback port, in the demo's own directory, with persistence on and no queue
 /// limit.
-final class DemoBroker {
-    let port: UInt16
+package final class DemoBroker {
+    package let port: UInt16
     private let configuration: String
     private let log: String
     private var process: ChildProcess?
 
-    init(directory: String) throws {
+    /// `settings`: further lines of its configuration.
+    package init(directory: String, settings: String = "") throws {
         port = try Self.freePort()
         configuration = directory + "/mosquitto.conf"
         log = directory + "/mosquitto.log"
@@ -23,6 +24,7 @@ final class DemoBroker {
                 max_queued_messages 0
                 max_queued_bytes 0
                 log_dest stderr
+                \(settings)
 
                 """)
     }
@@ -30,7 +32,7 @@ final class DemoBroker {
     deinit { stop() }
 
     /// Returns when the broker takes connections, at the latest after 10 s.
-    func start() throws {
+    package func start() throws {
         guard let program = Self.find("mosquitto") else {
             throw DemoError("mosquitto is not on the PATH", hint: "run: make setup (or: apt-get install mosquitto)")
         }
@@ -44,9 +46,12 @@ final class DemoBroker {
         }
     }
 
-    func stop() {
+    /// The CPU seconds that the broker took.
+    @discardableResult
+    package func stop() -> Double {
+        defer { process = nil }
         process?.end(SIGTERM)
-        process = nil
+        return process?.cpuSeconds ?? 0
     }
 
     private static func find(_ name: String) -> String? {

@@ -45,7 +45,8 @@ final class DemoReceiver: Sendable {
     private func take(_ payload: [UInt8]) {
         let decoder = JSONDecoder()
         let data = Data(payload)
-        let events = (try? decoder.decode([Event].self, from: data)) ?? (try? [decoder.decode(Event.self, from: data)]) ?? []
+        let events =
+            (try? decoder.decode([Event].self, from: data)) ?? (try? [decoder.decode(Event.self, from: data)]) ?? []
         tally.withLock { tally in
             for event in events { Self.apply(event, to: &tally) }
         }
@@ -70,7 +71,8 @@ final class DemoReceiver: Sendable {
         let first = event.data.balances?.first
         tally.rows.append(
             "\(padded(event.lane, 9)) \(padded(String(sequence), 5)) \(padded(event.type, 18)) \(padded(event.subject ?? "-", 6)) "
-                + "\(padded(first?.location ?? "-", 7)) \(padded(event.data.quantity?.value ?? "-", 6)) → \(first?.unrestricted ?? "-")")
+                + "\(padded(first?.location ?? "-", 7)) \(padded(event.data.quantity?.value ?? "-", 6)) → \(first?.unrestricted ?? "-")"
+        )
     }
 
     private static func padded(_ text: String, _ width: Int) -> String {

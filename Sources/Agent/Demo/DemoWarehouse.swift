@@ -4,8 +4,8 @@ import Inventory
 // A small legacy WMS: it appends transactions to a CP1252 file with semicolons and comma decimals, rotates it in the
 // middle, and keeps its own ledger, which at the end must equal the stock that the subscriber saw.
 
-struct DemoWarehouse {
-    static let header = "txn_no;code;date;time;item;whse;bin;batch;qty;unit;order_no;text"
+package struct DemoWarehouse {
+    package static let header = "txn_no;code;date;time;item;whse;bin;batch;qty;unit;order_no;text"
 
     let path: String
     private(set) var linesWritten = 0
@@ -46,10 +46,12 @@ struct DemoWarehouse {
 }
 
 /// A tiny seeded generator (SplitMix64).
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
+package struct SplitMix: RandomNumberGenerator {
+    package var state: UInt64
 
-    mutating func next() -> UInt64 {
+    package init(state: UInt64) { self.state = state }
+
+    package mutating func next() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15
         var mixed = state
         mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9

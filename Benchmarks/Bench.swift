@@ -1,0 +1,122 @@
+import Agent
+import ArgumentParser
+import FoundationEssentials
+import Glibc
+
+// The numbers of this project, with peers measured in the same run on the same machine: rows a second and CPU a row
+// from an export to a subscriber, latency at a steady pace, capture while the broker is away, start, idle, size.
+//
+// Runs are interleaved (ours, peer, ours, …), since a noisy machine is compared with itself only; figures are medians.
+
+@main
+struct Bench: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "waybill-bench", abstract: "Measure the agent and its peers, export to subscriber.",
+        discussion: """
+            Examples:
+              waybill-bench --program .build-release/release/waybill
+              waybill-bench --program .build-release/release/waybill --runs 1 --lines 20000 --waiting 100000
+            """)
+
+    @Option(help: "The agent's release build.")
+    var program = ".build-release/release/waybill"
+
+    @Option(help: "Interleaved runs; the table shows medians.")
+    var runs = 5
+
+    @Option(help: "Lines waiting in the export of a throughput run.")
+    var lines = 200_000
+
+    @Option(help: "Events captured while the broker is away.")
+    var waiting = 1_000_000
+
+    @Option(help: "Seconds of the steady pace of 100 rows a second, and of the idle look.")
+    var seconds = 20
+
+    @Option(help: "Where the figures go as JSON.")
+    var json = ".build-release/bench.json"
+
+    func run() throws {
+        guard access(program, X_OK) == 0 else { throw ValidationError("\(program) is not there; run: make release") }
+        var table = FigureTable()
+        let directory = try Scratch()
+        try Throughput(program: program, lines: lines, directory: directory.path).run(runs: runs, into: &table)
+        try Latency(program: program, seconds: seconds, directory: directory.path).run(into: &table)
+        try Backlog(program: program, events: waiting, idleSeconds: seconds, directory: directory.path)
+            .run(into: &table)
+        try SeenCost(directory: directory.path).run(into: &table)
+        table.add("stripped binary", Double(try Self.strippedBytes(program, directory.path)) / 1e6, "MB", bar: "≤ 31.4")
+        print(table.text)
+        try table.json.write(toFile: json, atomically: true, encoding: .utf8)
+        print("as JSON: \(json)")
+    }
+
+    private static func strippedBytes(_ program: String, _ directory: String) throws -> Int {
+        let stripped = directory + "/stripped"
+        let strip = try ChildProcess("/usr/bin/strip", ["-o", stripped, program], log: directory + "/strip.log")
+        _ = strip.wait()
+        var status = stat()
+        guard stat(stripped, &status) == 0 else { return 0 }
+        return Int(status.st_size)
+    }
+}
+
+/// One temporary directory for all exports, outboxes and brokers; gone at the end.
+final class Scratch {
+    let path: String
+
+    init() throws {
+        var template = Array("/tmp/waybill-bench-XXXXXX".utf8CString)
+        guard let made = mkdtemp(&template) else { throw ValidationError("cannot make a directory below /tmp") }
+        path = String(cString: made)
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+}
+
+/// Rows of the table, in the order of measuring.
+struct FigureTable {
+    struct Row: Codable {
+        var measure: String
+        var value: Double
+        var unit: String
+        var bar: String
+    }
+
+    private(set) var rows: [Row] = []
+
+    mutating func add(_ measure: String, _ value: Double, _ unit: String, bar: String = "") {
+        rows.append(Row(measure: measure, value: value, unit: unit, bar: bar))
+        print(Self.line(rows[rows.count - 1]))
+    }
+
+    var text: String {
+        (["", "| measure | figure | bar |", "|---|---|---|"] + rows.map(Self.line)).joined(separator: "\n")
+    }
+
+    var json: String {
+        get throws {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+            return String(decoding: try encoder.encode(["figures": rows]), as: UTF8.self) + "\n"
+        }
+    }
+
+    private static func line(_ row: Row) -> String {
+        "| \(row.measure) | \(short(row.value)) \(row.unit) | \(row.bar) |"
+    }
+
+    private static func short(_ value: Double) -> String {
+        if abs(value) >= 100 { return String(Int(value.rounded())) }
+        return String(Double(Int((value * 100).rounded())) / 100)
+    }
+}
+
+func median(_ values: [Double]) -> Double { quantile(values, 0.5) }
+
+/// The value that a share of all values does not exceed.
+func quantile(_ values: [Double], _ share: Double) -> Double {
+    guard !values.isEmpty else { return .nan }
+    let sorted = values.sorted()
+    return sorted[min(sorted.count - 1, Int(Double(sorted.count) * share))]
+}
