@@ -81,14 +81,14 @@ struct Appender {
     }
 
     private mutating func post(_ drafts: [EventDraft], of record: CapturedRecord, source: String, capture: Int64) throws {
-        let before = balances
+        balances.mark()
         do {
             var posted: [(EventDraft, Lane, [BalanceLine])] = []
             for draft in drafts { posted.append(try apply(draft)) }
             for (draft, lane, lines) in posted { try write(draft, lane: lane, lines: lines, capture: capture) }
             result.events += drafts.count
         } catch let error as InventoryError {
-            balances = before
+            balances.rewind()
             try reject(record, source: source, reason: RejectReason(code: error.code, message: error.message))
         }
     }

@@ -7,6 +7,20 @@ struct BalanceCache {
     private var known: [StockKey: Balance] = [:]
     private var dirty: Set<StockKey> = []
     private let capacity = 20_000
+    /// What the present record replaced, newest last.
+    private var undo: [(key: StockKey, balance: Balance?, wasDirty: Bool)] = []
+
+    /// A record begins.
+    mutating func mark() { undo.removeAll(keepingCapacity: true) }
+
+    /// Takes back what was put since `mark`.
+    mutating func rewind() {
+        for entry in undo.reversed() {
+            known[entry.key] = entry.balance
+            if !entry.wasDirty { dirty.remove(entry.key) }
+        }
+        mark()
+    }
 
     /// The balance of a key as the batch sees it.
     mutating func balance(of key: StockKey, rules: InventoryRules, select: Statement) throws -> Balance {
@@ -17,8 +31,8 @@ struct BalanceCache {
     }
 
     mutating func put(_ balance: Balance, for key: StockKey) {
-        known[key] = balance
-        dirty.insert(key)
+        let isNew = dirty.insert(key).inserted
+        undo.append((key, known.updateValue(balance, forKey: key), !isNew))
     }
 
     /// Writes what the batch changed, once a key, in key order.
