@@ -3,7 +3,7 @@ SWIFT        ?= swift
 WARNINGS      = -Xswiftc -warnings-as-errors
 RELEASE       = -c release --static-swift-stdlib --scratch-path .build-release
 
-.PHONY: help setup demo build test check lint release bench clean
+.PHONY: help setup demo build test check lint release bench soak clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -32,6 +32,9 @@ release: setup   ## static, stripped binary in .build-release, with its size che
 bench: release   ## the numbers, with peers measured in the same run (RUNS=5)
 	$(SWIFT) build $(RELEASE) --product waybill-bench
 	@.build-release/release/waybill-bench --program .build-release/release/waybill --runs $(or $(RUNS),5)
+
+soak: build      ## the torture test for MINUTES=60 and on
+	WAYBILL_SOAK_MINUTES=$(or $(MINUTES),60) $(SWIFT) test --skip-build $(WARNINGS) --filter TortureTests
 
 clean:           ## remove what was built
 	rm -rf .build .build-release

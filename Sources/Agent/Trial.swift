@@ -27,6 +27,7 @@ package struct Trial {
         var sample = definition
         sample.path = file
         sample.startsAtEnd = false
+        sample.flushAfter = 0
         let pipeline = try SourcePipeline(
             sample, site: configuration.site, rules: configuration.inventory, checkpoint: nil)
         var result = Result()

@@ -6,6 +6,10 @@ package struct SourceDefinition: Sendable {
     package var path: String
     /// A source never read before begins at the end instead of the beginning.
     package var startsAtEnd = false
+    /// How long a rotated file is looked at after it grew last, in milliseconds.
+    package var linger: Int64 = 60_000
+    /// A last line without newline counts as whole when the file has not grown for so long, in milliseconds.
+    package var flushAfter: Int64?
     package var format: FormatDefinition
     package var mapping: MappingDefinition
     package var timeZone: String

@@ -35,7 +35,9 @@ struct ConfigurationTests {
 
     @Test func `a typo is named with line, column and the nearest key`() {
         let text = minimal.replacing("brokers =", with: "window = 50\n  brokerss =")
-        #expect(problems(text).contains("agent.conf:6:3: mqtt.brokerss: is no key of this version; did you mean \"brokers\"?"))
+        #expect(
+            problems(text).contains(
+                "agent.conf:6:3: mqtt.brokerss: is no key of this version; did you mean \"brokers\"?"))
     }
 
     @Test func `a password in the file is refused with a hint`() {
@@ -54,7 +56,8 @@ struct ConfigurationTests {
     }
 
     @Test func `two sources of one name are refused`() {
-        let second = "\n[[source]]\nname = \"moves\"\npath = \"b\"\n[[source.event]]\ntype = \"stock.moved\"\nsku = \"i\"\n"
+        let second =
+            "\n[[source]]\nname = \"moves\"\npath = \"b\"\n[[source.event]]\ntype = \"stock.moved\"\nsku = \"i\"\n"
         #expect(problems(minimal + second).contains { $0.contains("twice") })
     }
 }

@@ -4,7 +4,8 @@ import Testing
 
 struct ExampleTests {
     private var root: URL {
-        URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
     }
 
     @Test func `the example becomes three events and four rejects, each with its reason`() throws {

@@ -14,7 +14,9 @@ final class Export {
 
     func append(_ text: String, to file: String = "moves.csv") throws {
         let path = directory + "/" + file
-        if !FileManager.default.fileExists(atPath: path) { _ = FileManager.default.createFile(atPath: path, contents: nil) }
+        if !FileManager.default.fileExists(atPath: path) {
+            _ = FileManager.default.createFile(atPath: path, contents: nil)
+        }
         let handle = try #require(FileHandle(forWritingAtPath: path))
         try handle.seekToEnd()
         try handle.write(contentsOf: Data(text.utf8))
@@ -32,23 +34,24 @@ final class Export {
         try FileManager.default.moveItem(atPath: path, toPath: directory + "/" + name)
     }
 
-    func pipeline(fresh: Bool = false) throws -> SourcePipeline {
+    func pipeline(fresh: Bool = false, _ change: (inout SourceDefinition) -> Void = { _ in }) throws -> SourcePipeline {
         var format = FormatDefinition()
         format.delimiter = UInt8(ascii: ";")
         let fields: [MappingField: String] = [.when: "code = 'RC'", .sku: "item", .quantity: "decimal(qty, ',')"]
         let rule = EventRule(type: .received, also: false, expressions: fields.mapValues { Ingest.Expression(sql: $0) })
         let mapping = MappingDefinition(rules: [rule], ignores: [Ingest.Expression(sql: "code = 'XX'")])
-        let definition = SourceDefinition(
+        var definition = SourceDefinition(
             name: "moves", path: path, format: format, mapping: mapping, timeZone: "Europe/Berlin")
+        change(&definition)
         let site = try #require(SiteIdentity(tenant: "acme", site: "dc-7"))
         return try SourcePipeline(definition, site: site, rules: InventoryRules(), checkpoint: fresh ? nil : checkpoint)
     }
 
     /// Reads until there is no more, as the agent does, and keeps the checkpoint.
-    func drain(_ pipeline: SourcePipeline) throws -> [CapturedRecord] {
+    func drain(_ pipeline: SourcePipeline, at monotonic: Int64 = 0) throws -> [CapturedRecord] {
         var records: [CapturedRecord] = []
         for _ in 0..<100 {
-            let read = try pipeline.read(maxBytes: 1 << 20, now: Timestamp(milliseconds: 0), monotonic: 0)
+            let read = try pipeline.read(maxBytes: 1 << 20, now: Timestamp(milliseconds: 0), monotonic: monotonic)
             records += read.batch?.records ?? []
             if let batch = read.batch { checkpoint = batch.checkpoint }
             if !read.more { return records }
@@ -116,13 +119,95 @@ struct PipelineTests {
         #expect(skus(try export.drain(try export.pipeline())) == ["2", "3", "4"])
     }
 
-    @Test func `a rotated file's last line counts without a newline`() throws {
+    @Test func `a rotated file's last line counts without a newline when its linger is over`() throws {
         let pipeline = try export.pipeline()
         try export.append(header + "RC;1;5\nRC;2;5")
         _ = try export.drain(pipeline)
         try export.rename(to: "moves.csv.1")
         try export.append(header + "RC;3;5\n")
+        #expect(skus(try export.drain(pipeline)) == ["3"])
+        #expect(skus(try export.drain(pipeline, at: 59_999)).isEmpty)
+        #expect(skus(try export.drain(pipeline, at: 60_000)) == ["2"])
+    }
+
+    @Test(arguments: [false, true])
+    func `lines that reach a renamed file after its successor began are read`(restarts: Bool) throws {
+        var pipeline = try export.pipeline()
+        try export.append(header + "RC;1;5\n")
+        _ = try export.drain(pipeline)
+        try export.rename(to: "moves.csv.1")
+        try export.append(header + "RC;3;5\n")
+        #expect(skus(try export.drain(pipeline)) == ["3"])
+        if restarts { pipeline = try export.pipeline() }
+        try export.append("RC;2;5\n", to: "moves.csv.1")
+        try export.append("RC;4;5\n")
+        #expect(skus(try export.drain(pipeline)) == ["2", "4"])
+        #expect(skus(try export.drain(pipeline)).isEmpty)
+    }
+
+    @Test func `files rotated faster than they are read are all read, oldest first`() throws {
+        let pipeline = try export.pipeline()
+        try export.append(header + "RC;1;5\n")
+        _ = try export.drain(pipeline)
+        for file in 2...5 {
+            try export.rename(to: "moves.csv.\(file)")
+            try export.append(header + "RC;\(file);5\n")
+            _ = file == 3 ? skus(try export.drain(pipeline)) : []
+        }
+        #expect(skus(try export.drain(pipeline)) == ["4", "5"])
+    }
+
+    @Test func `what was rotated away before the first start is not read`() throws {
+        try export.append(header + "RC;1;5\n")
+        try export.rename(to: "moves.csv.1")
+        try export.append(header + "RC;2;5\n")
+        #expect(skus(try export.drain(try export.pipeline())) == ["2"])
+        try export.rename(to: "moves.csv.2")
+        try export.append(header + "RC;3;5\n")
+        #expect(skus(try export.drain(try export.pipeline())) == ["3"])
+    }
+
+    @Test func `a copy that was taken before the file was truncated is read to its end`() throws {
+        let pipeline = try export.pipeline()
+        try export.append(header + "RC;1;5\n")
+        _ = try export.drain(pipeline)
+        try export.append("RC;2;5\n")
+        try FileManager.default.copyItem(atPath: export.path, toPath: export.path + ".1")
+        try export.replace(header + "RC;3;5\n")
         #expect(skus(try export.drain(pipeline)) == ["2", "3"])
+    }
+
+    @Test func `a restart inside a line that is too long goes on skipping it`() throws {
+        try export.append(header + "RC;1;5\n" + String(repeating: "x", count: 3 << 20))
+        #expect(skus(try export.drain(try export.pipeline())) == ["1", "!too_long"])
+        try export.append("RC;9;5\nRC;2;5\n")
+        #expect(skus(try export.drain(try export.pipeline())) == ["2"])
+    }
+
+    @Test func `a hole of NUL bytes waits for its data and is rejected only after a minute`() throws {
+        let pipeline = try export.pipeline()
+        try export.append(header + "RC;1;5\n\0\0\0\0\0\0\nRC;2;5\n")
+        #expect(skus(try export.drain(pipeline)) == ["1"])
+        #expect(skus(try export.drain(pipeline, at: 59_999)).isEmpty)
+        #expect(skus(try export.drain(pipeline, at: 60_000)) == ["!nul", "2"])
+    }
+
+    @Test func `a source that begins at the end reads the header and the torn last line`() throws {
+        try export.append(header + "RC;1;5\nRC;2;")
+        let pipeline = try export.pipeline { $0.startsAtEnd = true }
+        #expect(skus(try export.drain(pipeline)).isEmpty)
+        try export.append("5\nRC;3;5\n")
+        #expect(skus(try export.drain(pipeline)) == ["2", "3"])
+    }
+
+    @Test func `flush_after releases a last line without a newline`() throws {
+        let pipeline = try export.pipeline { $0.flushAfter = 500 }
+        try export.append(header + "RC;1;5")
+        #expect(skus(try export.drain(pipeline)).isEmpty)
+        #expect(skus(try export.drain(pipeline, at: 499)).isEmpty)
+        #expect(skus(try export.drain(pipeline, at: 500)) == ["1"])
+        try export.append("\nRC;2;5\n")
+        #expect(skus(try export.drain(pipeline, at: 500)) == ["2"])
     }
 
     @Test func `a file that was truncated and grew past the old offset is read from its first byte`() throws {
@@ -133,14 +218,18 @@ struct PipelineTests {
         #expect(skus(try export.drain(pipeline)) == ["8", "9", "10"])
     }
 
-    @Test func `a predecessor that is gone is reported`() throws {
+    @Test func `a predecessor that is gone is reported as a loss`() throws {
         try export.append(header + "RC;1;5\n")
         _ = try export.drain(try export.pipeline())
         try FileManager.default.removeItem(atPath: export.path)
         try export.append(header + "RC;2;5\n")
         let read = try export.pipeline().read(maxBytes: 1 << 20, now: Timestamp(milliseconds: 0), monotonic: 0)
         #expect(read.notices.contains { $0.contains("gone") })
-        #expect(skus(read.batch?.records ?? []) == ["2"])
+        let types = (read.batch?.records ?? []).flatMap { record -> [EventType] in
+            if case .events(let drafts) = record.outcome { return drafts.map(\.type) }
+            return []
+        }
+        #expect(types == [.sourceLoss, .received])
     }
 
     @Test func `the same files read again give the same ids, and a rotation gives new ones`() throws {
@@ -189,7 +278,9 @@ struct MappingTests {
         #expect(error?.hint == "did you mean \"qty\"?")
     }
 
-    @Test(arguments: ["(SELECT name FROM sqlite_schema)", "load_extension('x')", "readfile('/etc/passwd')", "writefile('x', 'y')"])
+    @Test(arguments: [
+        "(SELECT name FROM sqlite_schema)", "load_extension('x')", "readfile('/etc/passwd')", "writefile('x', 'y')",
+    ])
     func `an expression reaches nothing outside its record`(sql: String) throws {
         let mapping = try mapping(sql)
         #expect(throws: (any Error).self) { try mapping.compile(columns: ["item"]) }

@@ -173,6 +173,8 @@ struct ConfigurationReader {
         var definition = SourceDefinition(
             name: name, path: path, format: format, mapping: mapping, timeZone: table.text("time_zone") ?? timeZone)
         definition.startsAtEnd = table.choice("start", Start.self, "beginning, end") == .end
+        definition.linger = table.measure("linger", units: ConfigurationTable.durations) ?? definition.linger
+        definition.flushAfter = table.measure("flush_after", units: ConfigurationTable.durations)
         table.finish()
         return definition
     }

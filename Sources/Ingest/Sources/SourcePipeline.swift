@@ -5,9 +5,10 @@ package import Inventory
 // One source from bytes to events: tail, format, mapping.
 //
 // A file is known by what was read of it (hash of its head, and of the 4 KiB before the offset), never by name, size
-// or inode. Before each read the file at hand must still continue the position; otherwise it was truncated or
-// overwritten, and a new lineage begins at its first byte. A file whose path names another one is read to its end
-// first, then its younger siblings that were never read, oldest first, then the file that the path names now.
+// or inode. Before each read the file at hand must still continue its position; otherwise it was truncated or
+// overwritten. A file whose path names another one is read to its end and then lingers: it is looked at for a while
+// longer, since its writer may still hold it open, and meanwhile the next one is read. The next one is the oldest
+// sibling that was never read, else what the path names now; it is looked for each time, since a rotator does not wait.
 
 package struct PipelineRead {
     package var batch: CaptureBatch?
@@ -20,29 +21,32 @@ package final class SourcePipeline {
     package let name: String
     package var mappingVersion: String { mapping.version }
     private let definition: SourceDefinition
+    private let site: SiteIdentity
     private let mapping: Mapping
-    private var decoder: CSVDecoder
-    private var position: TailPosition
-    private var isFirstRead: Bool
-    private var file: TailFile?
-    /// Rotated files still to read before the current one, oldest first.
-    private var successors: [String] = []
-    private var skipsLongLine = false
     private let inotify: Int32
+    /// As of the last batch that was handed out.
+    private var state: TailState
+    private var isFirstLook: Bool
+    private var isResumed = false
+    private var current: FollowedFile?
+    private var lingering: [FollowedFile] = []
 
-    private static let longestLine = 1 << 20
     private static let lookInterval: Int64 = 1_000
+    private static let mostRecords = 2_000
 
     /// Throws `IngestError` for a mapping, encoding or time zone that cannot be used.
-    package init(_ definition: SourceDefinition, site: SiteIdentity, rules: InventoryRules, checkpoint: Checkpoint?) throws {
+    package init(_ definition: SourceDefinition, site: SiteIdentity, rules: InventoryRules, checkpoint: Checkpoint?)
+        throws
+    {
         self.definition = definition
+        self.site = site
         name = definition.name
-        position = checkpoint.flatMap(TailPosition.init) ?? TailPosition()
-        isFirstRead = checkpoint == nil
-        decoder = try CSVDecoder(format: definition.format, columns: position.columns)
+        state = checkpoint.flatMap(TailState.init) ?? TailState()
+        isFirstLook = checkpoint == nil
         mapping = try Mapping(
             definition.mapping, site: site, source: definition.name, rules: rules, timeZone: definition.timeZone)
-        if let columns = decoder.columns { try mapping.compile(columns: columns) }
+        let columns = try CSVDecoder(format: definition.format, columns: state.current?.columns).columns
+        if let columns { try mapping.compile(columns: columns) }
         inotify = inotify_init1(Int32(IN_NONBLOCK | IN_CLOEXEC))
         let directory = definition.path.split(separator: "/", omittingEmptySubsequences: false).dropLast()
             .joined(separator: "/")
@@ -57,34 +61,26 @@ package final class SourcePipeline {
     /// Monotonic milliseconds of the next periodic look: network shares never notify.
     package private(set) var nextLook: Int64 = 0
 
-    /// Reads what is there, at most about `maxBytes`; the batch's checkpoint stands at a record boundary.
+    /// Reads what is there, at most about `maxBytes` (1 MiB or more); the batch's checkpoint stands at record boundaries.
     package func read(maxBytes: Int, now: Timestamp, monotonic: Int64) throws -> PipelineRead {
-        precondition(maxBytes >= Self.longestLine)
+        precondition(maxBytes >= FollowedFile.longestLine)
         drainNotifications()
         nextLook = monotonic + Self.lookInterval
+        let reader = RecordReader(
+            mapping: mapping, now: now, monotonic: monotonic, maxBytes: maxBytes, maxRecords: Self.mostRecords)
         var result = PipelineRead()
-        guard let file = try openFile(&result) else {
-            if result.status == "ok" { result.status = "waiting: \(definition.path): \(String(cString: strerror(errno)))" }
-            return result
+        var records: [CapturedRecord] = []
+        if isFirstLook { noteOldFiles() }
+        if !isFirstLook, !isResumed { try resume(reader, &records, &result) }
+        isFirstLook = false
+        isResumed = true
+        try readLingering(reader, &records)
+        try readCurrent(reader, &records, &result)
+        let reached = reachedState()
+        if !records.isEmpty || reached != state {
+            state = reached
+            result.batch = CaptureBatch(source: name, records: records, checkpoint: try state.checkpoint())
         }
-        if !file.continues(position) {
-            result.notices.append("\(file.name) was truncated or overwritten; reading it from its first byte")
-            beginLineage(at: 0)
-        }
-        let start = position.offset
-        let bytes = file.read(at: start, most: maxBytes)
-        var records = try consume(bytes, of: file, now: now)
-        if position.offset == start, !bytes.isEmpty, hasSuccessor(file) {
-            // The file will not grow any more, so its last line is whole without a newline.
-            records += try consume(bytes + [0x0A], of: file, now: now)
-            position.offset = start + Int64(bytes.count)
-        }
-        if !records.isEmpty || position.offset != start {
-            mark(file)
-            result.batch = CaptureBatch(source: name, records: records, checkpoint: position.checkpoint)
-        }
-        let isAtEnd = position.offset == start
-        result.more = isAtEnd ? leave(file) : true
         return result
     }
 
@@ -93,130 +89,163 @@ package final class SourcePipeline {
         while Glibc.read(inotify, &buffer, buffer.count) > 0 {}
     }
 
-    // MARK: which file
+    private func reachedState() -> TailState {
+        var reached = state
+        reached.current = current?.position ?? state.current
+        reached.lingering = lingering.map(\.position)
+        return reached
+    }
 
-    private func openFile(_ result: inout PipelineRead) throws -> TailFile? {
-        if let file { return file }
-        if !successors.isEmpty {
-            file = TailFile(path: successors.removeFirst())
-        } else if isFirstRead {
-            file = TailFile(path: definition.path)
-            if let file, definition.startsAtEnd { beginLineage(at: file.size) }
-            if file != nil { isFirstRead = false }
-            if let file { mark(file) }
-        } else {
-            file = findAgain(&result)
+    // MARK: reading
+
+    private func readCurrent(
+        _ reader: RecordReader, _ records: inout [CapturedRecord], _ result: inout PipelineRead
+    ) throws {
+        guard let open = try openCurrent(reader) else {
+            let why = String(cString: strerror(errno))
+            result.status = "waiting: \(definition.path): \(why)"
+            return
         }
-        return file
-    }
-
-    /// After a start: the file that continues the position, under whatever name it has now.
-    private func findAgain(_ result: inout PipelineRead) -> TailFile? {
-        if let current = TailFile(path: definition.path), current.continues(position) { return current }
-        for sibling in TailFile.siblings(of: definition.path) {
-            if let old = TailFile(path: sibling.path), old.continues(position) { return old }
+        if open.isOverwritten { return try leaveOverwritten(open, reader, &result) }
+        let start = open.position.offset
+        let mayFlush = definition.flushAfter.map { reader.monotonic - open.lastGrowth >= $0 } ?? false
+        records += try open.read(reader, isFinal: mayFlush && !open.isDrained)
+        result.more = open.position.offset != start
+        if !result.more, let next = nextFile(after: open) {
+            try linger(open, reader, &records)
+            current = try follow(next, at: .beginning(after: open.position), reader)
+            result.more = true
         }
-        guard let current = TailFile(path: definition.path) else { return nil }
-        result.notices.append("the file that was read last is gone; what it held after byte \(position.offset) is lost")
-        beginLineage(at: 0)
-        return current
     }
 
-    /// At the end of a file: when its path names another one now, go on there. True when there is more to read.
-    private func leave(_ file: TailFile) -> Bool {
-        guard hasSuccessor(file), let current = TailFile(path: definition.path) else { return false }
-        if successors.isEmpty { successors = younger(than: file, before: current) + [definition.path] }
-        self.file = nil
-        beginLineage(at: 0)
-        return true
+    private func openCurrent(_ reader: RecordReader) throws -> FollowedFile? {
+        if let current { return current }
+        let isFirst = state.current == nil
+        let found =
+            isFirst ? neverRead(besides: []).first ?? TailFile(path: definition.path) : TailFile(path: definition.path)
+        guard let found else { return nil }
+        let opened = try follow(found, at: .beginning(after: state.current ?? TailPosition()), reader)
+        if isFirst, definition.startsAtEnd, found.path == definition.path { try opened.skipToEnd(reader) }
+        current = opened
+        return opened
     }
 
-    /// Whether the path names another file, with something in it.
-    private func hasSuccessor(_ file: TailFile) -> Bool {
-        if file.path == definition.path, file.isCurrent { return false }
-        guard let current = TailFile(path: definition.path) else { return false }
-        return current.size > 0 && (current.inode != file.inode || current.device != file.device)
+    private func follow(_ file: TailFile, at position: TailPosition, _ reader: RecordReader) throws -> FollowedFile {
+        try FollowedFile(file, at: position, format: definition.format, monotonic: reader.monotonic)
     }
 
-    private func younger(than file: TailFile, before current: TailFile) -> [String] {
-        let siblings = TailFile.siblings(of: definition.path).compactMap { TailFile(path: $0.path) }
-        guard let own = siblings.firstIndex(where: { $0.inode == file.inode && $0.device == file.device }) else { return [] }
-        return siblings[(own + 1)...].filter { $0.inode != current.inode }.map(\.path)
+    /// Truncated, or other bytes stand where it was read: a copy may hold the rest of what it was, else it begins anew.
+    private func leaveOverwritten(_ open: FollowedFile, _ reader: RecordReader, _ result: inout PipelineRead) throws {
+        result.more = true
+        if let copy = TailFile.siblings(of: definition.path).first(where: { $0.continues(open.position) }) {
+            result.notices.append("\(open.file.name) was truncated; \(copy.name) holds what it was")
+            current = try follow(copy, at: open.position, reader)
+            return
+        }
+        result.notices.append("\(open.file.name) was truncated or overwritten; reading it from its first byte")
+        current = try follow(open.file, at: .beginning(after: open.position), reader)
     }
 
-    private func beginLineage(at offset: Int64) {
-        let previous = position.lineage.isEmpty ? position.previousLineage : position.lineage
-        position = TailPosition()
-        position.previousLineage = previous
-        position.offset = offset
-        decoder.beginFile()
-        skipsLongLine = false
+    // MARK: rotation
+
+    /// When the path names another file: the oldest one that was never read, else that one once it holds something.
+    private func nextFile(after open: FollowedFile) -> TailFile? {
+        let named = TailFile(path: definition.path)
+        if let named, named.isSame(as: open.file) { return nil }
+        let busy = [open.file, named].compactMap(\.self) + lingering.map(\.file)
+        if let missed = neverRead(besides: busy).first { return missed }
+        guard let named, named.size > 0, !lingering.contains(where: { $0.file.isSame(as: named) }) else { return nil }
+        return named
     }
 
-    private func mark(_ file: TailFile) {
-        position.headLength = Int(min(position.offset, Int64(TailPosition.headBlock)))
-        position.headHash = file.hash(from: 0, length: position.headLength)
-        position.tailLength = Int(min(position.offset, Int64(TailPosition.tailBlock)))
-        position.tailHash = file.hash(from: position.offset - Int64(position.tailLength), length: position.tailLength)
-        position.columns = decoder.columns
+    /// Siblings with something in them that no list knows, oldest first.
+    private func neverRead(besides busy: [TailFile]) -> [TailFile] {
+        TailFile.siblings(of: definition.path).filter { sibling in
+            sibling.size > 0 && sibling.modified > state.floor
+                && !busy.contains { $0.isSame(as: sibling) }
+                && !state.known.contains { sibling.isKnown(as: $0) }
+        }
     }
 
-    // MARK: bytes to records
+    /// A file that was read to its end stays open: its writer may not have closed it yet.
+    private func linger(_ open: FollowedFile, _ reader: RecordReader, _ records: inout [CapturedRecord]) throws {
+        note(open.file)
+        lingering.append(open)
+        while lingering.count > TailState.mostLingering { try finish(at: 0, reader, &records) }
+    }
 
-    private func consume(_ bytes: [UInt8], of file: TailFile, now: Timestamp) throws -> [CapturedRecord] {
-        let framed = LineFramer.frame(bytes, at: position.offset)
-        var records: [CapturedRecord] = []
-        for line in framed.lines {
-            if skipsLongLine {
-                skipsLongLine = false
+    private func readLingering(_ reader: RecordReader, _ records: inout [CapturedRecord]) throws {
+        for index in lingering.indices.reversed() {
+            let old = lingering[index]
+            if old.isOverwritten {
+                lingering.remove(at: index)
                 continue
             }
-            if let record = try read(line, of: file, now: now) { records.append(record) }
-        }
-        position.offset = decoder.pendingOffset ?? framed.boundary
-        if let tooLong = tooLongLine(bytes, framed: framed, of: file) { records.append(tooLong) }
-        decoder.dropPending()
-        return records
-    }
-
-    private func read(_ line: RawLine, of file: TailFile, now: Timestamp) throws -> CapturedRecord? {
-        if line.bytes.contains(0) { return reject(line.offset, line.bytes, of: file, "nul", "the line holds NUL bytes") }
-        let item = decoder.decode(line)
-        if let columns = decoder.columns { try mapping.compile(columns: columns) }
-        switch item {
-        case nil: return nil
-        case .reject(let offset, let bytes, let reason): return reject(offset, bytes, of: file, reason.code, reason.message)
-        case .record(let record):
-            if position.lineage.isEmpty { nameLineage(record) }
-            return mapping.map(
-                record, fallbackIdentity: "\(position.lineage):\(record.offset)", object: file.name, capturedAt: now)
+            records += try old.read(reader)
+            if reader.monotonic - old.lastGrowth >= definition.linger { try finish(at: index, reader, &records) }
         }
     }
 
-    /// The lineage's id: the one before it and the first data line, so the same files read again give the same ids.
-    private func nameLineage(_ first: Record) {
-        position.lineage = Digest(sha256: Array((position.previousLineage + "|").utf8) + first.bytes).hex
+    /// Nothing more is awaited of it, so its last line is whole without a newline.
+    private func finish(at index: Int, _ reader: RecordReader, _ records: inout [CapturedRecord]) throws {
+        let old = lingering.remove(at: index)
+        records += try old.read(reader, isFinal: true)
+        note(old.file)
     }
 
-    /// A line longer than the limit is rejected by its beginning and skipped to its newline.
-    private func tooLongLine(_ bytes: [UInt8], framed: LineFramer.Framed, of file: TailFile) -> CapturedRecord? {
-        guard framed.lines.isEmpty, bytes.count >= Self.longestLine else { return nil }
-        let wasSkipping = skipsLongLine
-        skipsLongLine = true
-        let offset = position.offset
-        position.offset += Int64(bytes.count)
-        if wasSkipping { return nil }
-        return reject(
-            offset, Array(bytes.prefix(4_096)), of: file, "too_long", "a line is longer than \(Self.longestLine) bytes")
+    private func note(_ file: TailFile) {
+        state.known.removeAll { $0.inode == file.inode && $0.device == file.device }
+        state.known.append(file.fingerprint)
+        guard state.known.count > TailState.mostKnown else { return }
+        let dropped = state.known.removeFirst()
+        let sibling = TailFile.siblings(of: definition.path).first { $0.isKnown(as: dropped) }
+        if let sibling { state.floor = max(state.floor, sibling.modified) }
     }
 
-    private func reject(
-        _ offset: Int64, _ bytes: [UInt8], of file: TailFile, _ code: String, _ message: String
-    ) -> CapturedRecord {
-        let identity = RecordIdentity(
-            text: "\(position.lineage):\(offset)", recordHash: Digest(sha256: bytes), isTracked: false)
+    /// What was rotated away before the first start is not this agent's.
+    private func noteOldFiles() {
+        for old in TailFile.siblings(of: definition.path) {
+            state.floor = max(state.floor, old.modified)
+            if old.size > 0 { note(old) }
+        }
+    }
+
+    // MARK: after a start
+
+    private func resume(
+        _ reader: RecordReader, _ records: inout [CapturedRecord], _ result: inout PipelineRead
+    ) throws {
+        let files = [TailFile(path: definition.path)].compactMap(\.self) + TailFile.siblings(of: definition.path)
+        for position in state.lingering {
+            guard let file = files.first(where: { $0.continues(position) }) else {
+                result.notices.append("a rotated file that was read to byte \(position.offset) is gone")
+                continue
+            }
+            lingering.append(try follow(file, at: position, reader))
+        }
+        guard let position = state.current else { return }
+        if let file = files.first(where: { $0.continues(position) }) {
+            current = try follow(file, at: position, reader)
+        } else if files.first?.path == definition.path {
+            result.notices.append("the file that was read to byte \(position.offset) is gone; its rest is lost")
+            records.append(loss(of: position, now: reader.now))
+        } else {
+            isResumed = false
+        }
+    }
+
+    private func loss(of position: TailPosition, now: Timestamp) -> CapturedRecord {
+        let from = "\(position.lineage):\(position.offset)"
+        let hash = Digest(sha256: Array("\(from):\(position.tailHash)".utf8))
+        let object = definition.path.split(separator: "/").last.map(String.init) ?? definition.path
+        let origin = Origin(
+            source: name, kind: "tail", object: object, position: String(position.offset), key: nil, recordHash: hash)
+        let loss = SourceLoss(
+            what: "the rest of a rotated file", from: from, to: "its end, unknown",
+            cause: "no file in the directory continues what was read; compressed rotations are not read")
         return CapturedRecord(
-            identity: identity, outcome: .reject(RejectReason(code: code, message: message)), bytes: bytes,
-            position: "\(file.name):\(offset)")
+            identity: RecordIdentity(text: "loss:\(from)", recordHash: hash, isTracked: false),
+            outcome: .events([EventDraft.loss(loss, site: site, origin: origin, now: now)]), bytes: [],
+            position: "\(object):\(position.offset)")
     }
 }

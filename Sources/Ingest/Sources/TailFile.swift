@@ -26,19 +26,28 @@ final class TailFile {
 
     deinit { close(descriptor) }
 
-    var size: Int64 {
+    var size: Int64 { status.map { Int64($0.st_size) } ?? 0 }
+
+    /// Nanoseconds since 1970.
+    var modified: Int64 {
+        status.map { Int64($0.st_mtim.tv_sec) * 1_000_000_000 + Int64($0.st_mtim.tv_nsec) } ?? 0
+    }
+
+    private var status: stat? {
         var status = stat()
-        return fstat(descriptor, &status) == 0 ? Int64(status.st_size) : 0
+        return fstat(descriptor, &status) == 0 ? status : nil
     }
 
     var name: String { path.split(separator: "/").last.map(String.init) ?? path }
 
+    func isSame(as other: TailFile) -> Bool { inode == other.inode && device == other.device }
+
     func read(at offset: Int64, most: Int) -> [UInt8] {
         let length = Int(max(0, min(Int64(most), size - offset)))
         guard length > 0 else { return [] }
-        var bytes = [UInt8](repeating: 0, count: length)
-        let count = pread(descriptor, &bytes, length, off_t(offset))
-        return count > 0 ? Array(bytes[..<count]) : []
+        return [UInt8](unsafeUninitializedCapacity: length) { buffer, count in
+            count = max(0, pread(descriptor, buffer.baseAddress, length, off_t(offset)))
+        }
     }
 
     func hash(from offset: Int64, length: Int) -> String {
@@ -49,34 +58,68 @@ final class TailFile {
     func continues(_ position: TailPosition) -> Bool {
         guard size >= position.offset else { return false }
         return hash(from: 0, length: position.headLength) == position.headHash
-            && hash(from: position.offset - Int64(position.tailLength), length: position.tailLength) == position.tailHash
+            && hash(from: position.offset - Int64(position.tailLength), length: position.tailLength)
+                == position.tailHash
     }
 
-    /// Whether the path still names this file.
-    var isCurrent: Bool {
-        var status = stat()
-        return stat(path, &status) == 0 && UInt64(status.st_ino) == inode && UInt64(status.st_dev) == device
+    var fingerprint: KnownFile {
+        let length = Int(min(size, Int64(TailPosition.headBlock)))
+        return KnownFile(
+            inode: inode, device: device, size: size, headLength: length, headHash: hash(from: 0, length: length))
     }
 
-    /// Sibling files of a path (its rotations: same name with a suffix), oldest first; compressed ones are left out.
-    static func siblings(of path: String) -> [(path: String, modified: Int64)] {
+    /// Whether this is that file. A short head proves little (many files begin with the same header), so it counts
+    /// only for the same inode or the same whole content.
+    func isKnown(as known: KnownFile) -> Bool {
+        let isSameFile = known.inode == inode && known.device == device
+        let proves = known.headLength == TailPosition.headBlock || isSameFile || known.size == size
+        guard proves, size >= Int64(known.headLength) else { return false }
+        return hash(from: 0, length: known.headLength) == known.headHash
+    }
+
+    /// Rotations of a path, oldest first: in the same directory, its name with a suffix (`moves.csv.1`,
+    /// `moves.csv-20261123`, `moves.csv.old`) or with a number before its extension (`moves-20261123.csv`).
+    /// Compressed ones are left out.
+    static func siblings(of path: String) -> [TailFile] {
         let parts = path.split(separator: "/", omittingEmptySubsequences: false)
         let directory = parts.dropLast().joined(separator: "/")
         guard let name = parts.last.map(String.init), let listing = opendir(directory.isEmpty ? "." : directory) else {
             return []
         }
         defer { closedir(listing) }
-        var found: [(path: String, modified: Int64)] = []
-        while let entry = readdir(listing), found.count < 10_000 {
+        var found: [(modified: Int64, file: TailFile)] = []
+        while let entry = readdir(listing), found.count < mostSiblings {
             let other = withUnsafePointer(to: &entry.pointee.d_name) {
                 $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
             }
-            guard other != name, other.hasPrefix(name), !other.hasSuffix(".gz") else { continue }
-            let full = "\(directory)/\(other)"
-            var status = stat()
-            guard stat(full, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { continue }
-            found.append((full, Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec)))
+            guard RotatedName.isRotation(other, of: name), let file = TailFile(path: "\(directory)/\(other)") else {
+                continue
+            }
+            found.append((file.modified, file))
         }
-        return found.sorted { ($0.modified, $0.path) < ($1.modified, $1.path) }
+        return found.sorted { ($0.modified, $0.file.path) < ($1.modified, $1.file.path) }.map(\.file)
+    }
+
+    /// Each is held open while the list is looked through.
+    private static let mostSiblings = 500
+}
+
+/// Which names a rotator gives.
+enum RotatedName {
+    static func isRotation(_ other: String, of name: String) -> Bool {
+        guard other != name else { return false }
+        if other.hasPrefix(name) { return isMark(other.dropFirst(name.count)) }
+        guard let dot = name.lastIndex(of: "."), other.hasSuffix(name[dot...]), other.hasPrefix(name[..<dot]),
+            other.count > name.count
+        else { return false }
+        return isMark(other.dropFirst(name[..<dot].count).dropLast(name[dot...].count))
+    }
+
+    /// A separator, then a number, a date or a word that means "the one before".
+    private static func isMark(_ text: Substring) -> Bool {
+        guard let first = text.first, ".-_".contains(first) else { return text == "~" }
+        let rest = text.dropFirst()
+        if ["old", "bak", "prev", "previous"].contains(rest.lowercased()) { return true }
+        return rest.contains(where: \.isNumber) && rest.allSatisfy { $0.isNumber || ".-_T:".contains($0) }
     }
 }

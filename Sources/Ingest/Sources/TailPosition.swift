@@ -1,8 +1,9 @@
+import FoundationEssentials
 import Inventory
 
-/// Where a tail stands, as a checkpoint stores it: hashes decide which file it is, device and inode only hint.
-struct TailPosition: Equatable {
-    /// Empty until the first data line of the first file was read.
+/// Where one file of a tail stands: hashes decide which file it is, device and inode only hint.
+struct TailPosition: Equatable, Codable {
+    /// Empty until the first data line of the file was read.
     var lineage = ""
     var previousLineage = ""
     var offset: Int64 = 0
@@ -13,34 +14,61 @@ struct TailPosition: Equatable {
     var tailLength = 0
     var tailHash = ""
     var columns: [String]?
+    /// The offset stands inside a line that is too long; the rest up to its newline is skipped.
+    var skipsLine = false
 
     static let headBlock = 1_024
     static let tailBlock = 4_096
-    private static let separator: Character = "\u{1F}"
+
+    /// A lineage that follows another.
+    static func beginning(after previous: TailPosition) -> TailPosition {
+        var position = TailPosition()
+        position.previousLineage = previous.lineage.isEmpty ? previous.previousLineage : previous.lineage
+        return position
+    }
+}
+
+/// A file that was read, or that was there before the first start: it is never read again.
+struct KnownFile: Equatable, Codable {
+    var inode: UInt64
+    var device: UInt64
+    var size: Int64
+    var headLength: Int
+    var headHash: String
+}
+
+/// All that a tail must know to go on, as its checkpoint stores it.
+struct TailState: Equatable, Codable {
+    /// Nil before the first file was opened.
+    var current: TailPosition?
+    /// Rotated files that were read to their end and may still grow, oldest first.
+    var lingering: [TailPosition] = []
+    /// At most `mostKnown`, oldest first.
+    var known: [KnownFile] = []
+    /// Siblings that were modified before this (nanoseconds) are never read, known or not.
+    var floor: Int64 = 0
+
+    /// With up to 200 bytes each this keeps a checkpoint small.
+    static let mostKnown = 16
+    static let mostLingering = 8
 
     init() {}
 
+    /// Nil for what another kind of source, or a broken file, left.
     init?(_ checkpoint: Checkpoint) {
-        let parts = checkpoint.text.split(separator: Self.separator, omittingEmptySubsequences: false).map(String.init)
-        guard checkpoint.kind == "tail", parts.count >= 9, parts[0] == "1", let offset = Int64(parts[3]),
-            let headLength = Int(parts[4]), let tailLength = Int(parts[6])
+        guard checkpoint.kind == "tail",
+            let state = try? JSONDecoder().decode(TailState.self, from: Data(checkpoint.text.utf8))
         else { return nil }
-        lineage = parts[1]
-        previousLineage = parts[2]
-        self.offset = offset
-        self.headLength = headLength
-        headHash = parts[5]
-        self.tailLength = tailLength
-        tailHash = parts[7]
-        columns = parts[8] == "1" ? Array(parts[9...]) : nil
+        self = state
     }
 
-    var checkpoint: Checkpoint {
-        let fixed = [
-            "1", lineage, previousLineage, String(offset), String(headLength), headHash, String(tailLength), tailHash,
-            columns == nil ? "0" : "1",
-        ]
-        let text = (fixed + (columns ?? [])).joined(separator: String(Self.separator))
-        return Checkpoint(kind: "tail", text: text, position: "\(lineage.prefix(32)):\(offset):\(tailHash.prefix(16))")
+    func checkpoint() throws -> Checkpoint {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        let text = String(decoding: try encoder.encode(self), as: UTF8.self)
+        let place = current ?? TailPosition()
+        return Checkpoint(
+            kind: "tail", text: text,
+            position: "\(place.lineage.prefix(32)):\(place.offset):\(place.tailHash.prefix(16))")
     }
 }

@@ -1,0 +1,175 @@
+import Inventory
+
+/// What turns a record into its outcome, for one look.
+struct RecordReader {
+    let mapping: Mapping
+    let now: Timestamp
+    let monotonic: Int64
+    let maxBytes: Int
+    let maxRecords: Int
+}
+
+/// One file that is followed from a position: bytes to lines, lines to records.
+///
+/// After each read the position stands at a record boundary, with the hashes that prove which file it belongs to.
+final class FollowedFile {
+    let file: TailFile
+    private(set) var position: TailPosition
+    /// When it grew last, monotonic milliseconds.
+    private(set) var lastGrowth: Int64
+    private var decoder: CSVDecoder
+    private var lastSize: Int64
+    private var hole: (offset: Int64, since: Int64)?
+
+    static let longestLine = 1 << 20
+    /// How long NUL bytes may still be filled in (NFS shows a hole before its data), in milliseconds.
+    private static let holePatience: Int64 = 60_000
+
+    init(_ file: TailFile, at position: TailPosition, format: FormatDefinition, monotonic: Int64) throws {
+        self.file = file
+        self.position = position
+        decoder = try CSVDecoder(format: format, columns: position.columns)
+        lastGrowth = monotonic
+        lastSize = file.size
+    }
+
+    var isOverwritten: Bool { !file.continues(position) }
+    /// Whether all bytes belong to whole records that were read.
+    var isDrained: Bool { position.offset >= file.size }
+
+    /// Skips what is there: only its header is read, and a torn last line is left to be read when it is whole.
+    func skipToEnd(_ reader: RecordReader) throws {
+        let head = file.read(at: 0, most: Self.longestLine)
+        if let end = head.firstIndex(of: 0x0A) {
+            _ = decoder.decode(RawLine(offset: 0, bytes: Self.line(head[..<end])))
+        }
+        if let columns = decoder.columns { try reader.mapping.compile(columns: columns) }
+        let last = file.read(at: max(0, file.size - Int64(Self.longestLine)), most: Self.longestLine)
+        let torn = last.lastIndex(of: 0x0A).map { last.count - 1 - $0 } ?? 0
+        position.offset = file.size - Int64(torn)
+        mark()
+    }
+
+    /// Reads on. `isFinal`: nothing will follow, so a last line without its newline is whole.
+    func read(_ reader: RecordReader, isFinal: Bool = false) throws -> [CapturedRecord] {
+        let size = file.size
+        if size != lastSize {
+            lastSize = size
+            lastGrowth = reader.monotonic
+        }
+        let start = position.offset
+        let bytes = file.read(at: start, most: reader.maxBytes)
+        if bytes.isEmpty { return [] }
+        var records: [CapturedRecord] = []
+        let boundary = try consume(bytes, reader, &records)
+        position.offset = decoder.pendingOffset ?? start + Int64(boundary)
+        if position.offset == start, boundary == 0 || isFinal, !waitsForHole(reader) {
+            try finish(bytes, isFinal: isFinal, reader, &records)
+        }
+        decoder.dropPending()
+        if position.offset != start { mark() }
+        return records
+    }
+
+    // MARK: bytes to lines
+
+    /// The first byte after the last line that was taken.
+    private func consume(
+        _ bytes: [UInt8], _ reader: RecordReader, _ records: inout [CapturedRecord]
+    ) throws -> Int {
+        var start = 0
+        while records.count < reader.maxRecords, let end = bytes[start...].firstIndex(of: 0x0A) {
+            let line = RawLine(offset: position.offset + Int64(start), bytes: Self.line(bytes[start..<end]))
+            if position.skipsLine {
+                position.skipsLine = false
+            } else {
+                if holds(line, reader) { return start }
+                if let record = try take(line, reader) { records.append(record) }
+            }
+            start = end + 1
+        }
+        return start
+    }
+
+    /// Without the carriage return that Windows puts before the newline.
+    private static func line(_ bytes: ArraySlice<UInt8>) -> [UInt8] {
+        bytes.last == 0x0D ? Array(bytes.dropLast()) : Array(bytes)
+    }
+
+    /// What has no newline: waits, is the last line, or is too long.
+    private func finish(
+        _ bytes: [UInt8], isFinal: Bool, _ reader: RecordReader, _ records: inout [CapturedRecord]
+    ) throws {
+        let start = position.offset
+        if bytes.count >= Self.longestLine {
+            if !position.skipsLine { records.append(tooLong(bytes, reader)) }
+            position.skipsLine = true
+            position.offset = start + Int64(bytes.count)
+        } else if isFinal {
+            decoder.dropPending()
+            _ = try consume(bytes + [0x0A], reader, &records)
+            position.offset = start + Int64(bytes.count)
+        }
+    }
+
+    // MARK: NUL holes
+
+    /// A line with NUL bytes waits for its data for a while, and then is rejected.
+    private func holds(_ line: RawLine, _ reader: RecordReader) -> Bool {
+        guard line.bytes.contains(0) else { return false }
+        if hole?.offset != line.offset { hole = (line.offset, reader.monotonic) }
+        return reader.monotonic - (hole?.since ?? 0) < Self.holePatience
+    }
+
+    private func waitsForHole(_ reader: RecordReader) -> Bool {
+        guard let hole, hole.offset == position.offset else { return false }
+        return reader.monotonic - hole.since < Self.holePatience
+    }
+
+    // MARK: lines to records
+
+    private func take(_ line: RawLine, _ reader: RecordReader) throws -> CapturedRecord? {
+        if line.bytes.contains(0) { return reject(line.offset, line.bytes, "nul", "the line holds NUL bytes") }
+        let item = decoder.decode(line)
+        if let columns = decoder.columns { try reader.mapping.compile(columns: columns) }
+        switch item {
+        case nil: return nil
+        case .reject(let offset, let bytes, let reason): return reject(offset, bytes, reason.code, reason.message)
+        case .record(let record):
+            if position.lineage.isEmpty { nameLineage(record) }
+            return reader.mapping.map(
+                record, fallbackIdentity: "\(position.lineage):\(record.offset)", object: file.name,
+                capturedAt: reader.now)
+        }
+    }
+
+    /// The lineage's id: the one before it and the first data line, so the same files read again give the same ids.
+    private func nameLineage(_ first: Record) {
+        position.lineage = Digest(sha256: Array((position.previousLineage + "|").utf8) + first.bytes).hex
+    }
+
+    private func tooLong(_ bytes: [UInt8], _ reader: RecordReader) -> CapturedRecord {
+        reject(
+            position.offset, Array(bytes.prefix(4_096)), "too_long", "a line is longer than \(Self.longestLine) bytes")
+    }
+
+    private func reject(_ offset: Int64, _ bytes: [UInt8], _ code: String, _ message: String) -> CapturedRecord {
+        let identity = RecordIdentity(
+            text: "\(position.lineage):\(offset)", recordHash: Digest(sha256: bytes), isTracked: false)
+        return CapturedRecord(
+            identity: identity, outcome: .reject(RejectReason(code: code, message: message)), bytes: bytes,
+            position: "\(file.name):\(offset)")
+    }
+
+    /// Proves the new position; the head block is hashed again only while it grows.
+    private func mark() {
+        let head = Int(min(position.offset, Int64(TailPosition.headBlock)))
+        if head != position.headLength {
+            position.headLength = head
+            position.headHash = file.hash(from: 0, length: head)
+        }
+        position.tailLength = Int(min(position.offset, Int64(TailPosition.tailBlock)))
+        position.tailHash = file.hash(from: position.offset - Int64(position.tailLength), length: position.tailLength)
+        position.columns = decoder.columns
+    }
+}

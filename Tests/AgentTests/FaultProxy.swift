@@ -1,0 +1,209 @@
+import Foundation
+import Synchronization
+
+// A TCP proxy on loopback that damages MQTT connections on demand: resets, swallowed PUBACKs, stalls, half-open links.
+// One thread pumps all connections; a fault holds until the next one is set.
+
+final class FaultProxy: Sendable {
+    enum Fault: CaseIterable {
+        /// Bytes pass.
+        case none
+        /// Acknowledgements of the broker never arrive; everything else does.
+        case swallowPubacks
+        /// Nothing is read any more, so both ends fill their buffers.
+        case stall
+        /// Everything is taken and nothing passed on, as behind a router that lost its table.
+        case halfOpen
+    }
+
+    let port: UInt16
+    private let listener: Int32
+    private let upstream: UInt16
+    private let state = Mutex(State())
+
+    private struct State {
+        var fault = Fault.none
+        var mustCut = false
+        var isStopping = false
+        var cuts = 0
+        var swallowed = 0
+    }
+
+    init(upstream: UInt16) throws {
+        self.upstream = upstream
+        let door = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        var address = loopbackAddress(port: 0)
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let code = withSocketAddress(&address) { bind(door, $0, length) == 0 ? listen(door, 16) : -1 }
+        guard code == 0, withSocketAddress(&address, { getsockname(door, $0, &length) }) == 0 else {
+            throw POSIXError(.EADDRINUSE)
+        }
+        listener = door
+        port = UInt16(bigEndian: address.sin_port)
+        Thread.detachNewThread { [self] in Pump(proxy: self).run() }
+    }
+
+    /// Connections that were reset so far.
+    var cuts: Int { state.withLock { $0.cuts } }
+    /// PUBACKs that were swallowed so far.
+    var swallowed: Int { state.withLock { $0.swallowed } }
+
+    func set(_ fault: Fault) { state.withLock { $0.fault = fault } }
+
+    /// Resets all connections (RST, not FIN) and lets new ones be healthy.
+    func cut() {
+        state.withLock { state in
+            state.mustCut = true
+            state.fault = .none
+        }
+    }
+
+    func stop() { state.withLock { $0.isStopping = true } }
+
+    /// The pumping thread's own state.
+    private final class Pump {
+        private struct Link {
+            var client: Int32
+            var broker: Int32
+            /// What came from the broker and is no whole packet yet.
+            var partial: [UInt8] = []
+        }
+
+        private let proxy: FaultProxy
+        private var links: [Link] = []
+
+        init(proxy: FaultProxy) { self.proxy = proxy }
+
+        func run() {
+            while true {
+                let (fault, mustCut, isStopping) = proxy.state.withLock { state in
+                    defer { state.mustCut = false }
+                    return (state.fault, state.mustCut, state.isStopping)
+                }
+                if mustCut || isStopping { resetAll() }
+                if isStopping {
+                    close(proxy.listener)
+                    return
+                }
+                turn(fault)
+            }
+        }
+
+        private func turn(_ fault: Fault) {
+            var watched = [pollfd(fd: proxy.listener, events: Int16(POLLIN), revents: 0)]
+            if fault != .stall {
+                for link in links {
+                    watched.append(pollfd(fd: link.client, events: Int16(POLLIN), revents: 0))
+                    watched.append(pollfd(fd: link.broker, events: Int16(POLLIN), revents: 0))
+                }
+            }
+            guard poll(&watched, nfds_t(watched.count), 5) > 0 else { return }
+            var ended: [Int] = []
+            for index in links.indices where watched.count > 2 + 2 * index {
+                let isOver =
+                    watched[1 + 2 * index].revents != 0 && !pass(index, fromBroker: false, fault)
+                    || watched[2 + 2 * index].revents != 0 && !pass(index, fromBroker: true, fault)
+                if isOver { ended.append(index) }
+            }
+            for index in ended.reversed() { end(links.remove(at: index)) }
+            if watched[0].revents != 0 { accept() }
+        }
+
+        private func accept() {
+            let client = Glibc.accept(proxy.listener, nil, nil)
+            guard client >= 0 else { return }
+            let broker = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+            var address = loopbackAddress(port: proxy.upstream)
+            let code = withSocketAddress(&address) { connect(broker, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) }
+            let link = Link(client: client, broker: broker)
+            if code == 0 { links.append(link) } else { end(link) }
+        }
+
+        /// False when the connection is over.
+        private func pass(_ index: Int, fromBroker: Bool, _ fault: Fault) -> Bool {
+            let (from, to) =
+                fromBroker ? (links[index].broker, links[index].client) : (links[index].client, links[index].broker)
+            var buffer = [UInt8](repeating: 0, count: 1 << 16)
+            let count = recv(from, &buffer, buffer.count, Int32(MSG_DONTWAIT))
+            if count < 0 { return errno == EAGAIN }
+            if count == 0 { return false }
+            var bytes = Array(buffer[..<count])
+            if fault == .halfOpen { return true }
+            if fromBroker { bytes = wholePackets(index, bytes, withoutPubacks: fault == .swallowPubacks) }
+            return send(bytes, to: to)
+        }
+
+        private func send(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
+            var rest = bytes[...]
+            while !rest.isEmpty {
+                let count = rest.withUnsafeBytes {
+                    Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+                }
+                guard count > 0 else { return false }
+                rest = rest.dropFirst(count)
+            }
+            return true
+        }
+
+        /// Cuts what the broker says into packets (MQTT 5, section 2.1) and leaves PUBACKs out.
+        private func wholePackets(_ index: Int, _ bytes: [UInt8], withoutPubacks: Bool) -> [UInt8] {
+            links[index].partial += bytes
+            let all = links[index].partial
+            var passed: [UInt8] = []
+            var start = 0
+            while let end = Self.packetEnd(all, from: start) {
+                let isPuback = all[start] >> 4 == 4
+                if isPuback && withoutPubacks {
+                    proxy.state.withLock { $0.swallowed += 1 }
+                } else {
+                    passed += all[start..<end]
+                }
+                start = end
+            }
+            links[index].partial = Array(all[start...])
+            return passed
+        }
+
+        private static func packetEnd(_ bytes: [UInt8], from start: Int) -> Int? {
+            var length = 0
+            var shift = 0
+            var index = start + 1
+            while index < bytes.count, shift < 28 {
+                length |= Int(bytes[index] & 0x7F) << shift
+                index += 1
+                if bytes[index - 1] & 0x80 == 0 { return index + length <= bytes.count ? index + length : nil }
+                shift += 7
+            }
+            return nil
+        }
+
+        private func resetAll() {
+            proxy.state.withLock { $0.cuts += links.count }
+            for link in links {
+                for descriptor in [link.client, link.broker] {
+                    var hard = linger(l_onoff: 1, l_linger: 0)
+                    setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &hard, socklen_t(MemoryLayout<linger>.size))
+                }
+                end(link)
+            }
+            links = []
+        }
+
+        private func end(_ link: Link) {
+            close(link.client)
+            close(link.broker)
+        }
+    }
+}
+
+private func loopbackAddress(port: UInt16) -> sockaddr_in {
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = port.bigEndian
+    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+    return address
+}
+
+private func withSocketAddress<R>(_ address: inout sockaddr_in, _ body: (UnsafeMutablePointer<sockaddr>) -> R) -> R {
+    withUnsafeMutablePointer(to: &address) { $0.withMemoryRebound(to: sockaddr.self, capacity: 1, body) }
+}
