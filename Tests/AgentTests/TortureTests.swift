@@ -113,6 +113,10 @@ import Testing
         let scene = try Scene(seed: seed, batches: batches)
         let name: Comment = "seed \(seed), batch = \(batches)"
         Demo.wait(until: Clocks.monotonic() + 20_000) { scene.receiver.snapshot.isSubscribed }
+        // What is rotated away before the very first look is not the agent's to read.
+        try scene.startAgent()
+        try scene.warehouse.append(lines: 1)
+        Demo.wait(until: Clocks.monotonic() + 20_000) { scene.receiver.snapshot.received == 1 }
         while goesOn(scene) { try scene.round() }
         try scene.startAgent()
         let lines = scene.warehouse.linesWritten
