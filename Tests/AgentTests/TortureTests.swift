@@ -119,6 +119,7 @@ import Testing
         Demo.wait(until: Clocks.monotonic() + 20_000) { scene.receiver.snapshot.received == 1 }
         while goesOn(scene) { try scene.round() }
         try scene.startAgent()
+        try scene.warehouse.append(lines: 1)
         let lines = scene.warehouse.linesWritten
         Demo.wait(until: Clocks.monotonic() + 60_000) { scene.receiver.snapshot.received >= lines }
         #expect(scene.stopAgent() == 0, name)
