@@ -45,6 +45,8 @@ package struct LaneQueue: Sendable {
     }
 
     package var messagesInFlight: Int { inFlight.count }
+    /// The oldest message that is not acked.
+    package var firstInFlight: Run? { inFlight.first { !$0.isAcked }?.run }
 
     /// Whether the lane may send at this monotonic millisecond.
     package func maySend(now: Int64) -> Bool {

@@ -11,7 +11,7 @@ import Synchronization
 package final class Publisher: SessionHandler {
     private enum Phase {
         case idle
-        case subscribing
+        case subscribing(until: Int64)
         case awaitingBeacon(until: Int64)
         case live
     }
@@ -39,10 +39,10 @@ package final class Publisher: SessionHandler {
     private var healthSent: [String] = []
     private var pausedUntil: Int64 = 0
     private var connectNotBefore: Int64 = 0
-    /// Message first in flight when the last connections were lost, and how often it was the same.
-    private var suspectHead: (lane: Lane, sequence: Int64, losses: Int)?
+    private var headLosses = HeadLosses()
 
     private static let announcementToken: UInt64 = 1 << 63
+    private static let subackDeadline: Int64 = 15_000
 
     package init(
         outbox: Outbox, settings: DeliverySettings, report: DeliveryReport, watermarks: Watermarks,
@@ -80,12 +80,17 @@ package final class Publisher: SessionHandler {
     package func connected(_ port: SessionPort) {
         let progress = outbox.progress
         feeds = Lane.allCases.map { LaneFeed(lane: $0, watermark: progress.lanes[$0]?.acked ?? 0) }
+        for feed in feeds.indices {
+            feeds[feed].queue.sendAlone(upTo: headLosses.aloneUpTo[feeds[feed].queue.lane] ?? 0)
+        }
         inFlight.removeAll(keepingCapacity: true)
-        phase = .subscribing
+        headLosses.connected()
+        phase = .subscribing(until: now() + Self.subackDeadline)
         port.subscribe([topics.beacon, topics.state])
     }
 
     package func subscribed(codes: [Int32], port: SessionPort) {
+        guard case .subscribing = phase else { return }
         if codes.contains(where: { $0 >= 0x80 }) {
             report.trouble("the broker refuses this site's subscriptions; check its access list")
         }
@@ -159,7 +164,7 @@ package final class Publisher: SessionHandler {
 
     package func lost(_ loss: ConnectionLoss) {
         phase = .idle
-        noteHeadLoss()
+        noteHeadLoss(reason: loss.reason)
         inFlight.removeAll(keepingCapacity: true)
         report.lost(loss.words)
     }
@@ -232,13 +237,14 @@ package final class Publisher: SessionHandler {
     // MARK: answers
 
     package func acknowledged(token: UInt64, reason: UInt8, port: SessionPort) {
+        headLosses.heardBroker()
         guard let (lane, run) = inFlight.removeValue(forKey: token) else { return }
         let index = Int(lane.rawValue)
         let verdict = policy.verdict(reason: reason, failures: feeds[index].failures)
         if verdict == .acked {
             if feeds[index].queue.acked(run) {
                 feeds[index].failures = 0
-                suspectHead = nil
+                headLosses.passed(lane)
                 watermarks.rose(lane, to: feeds[index].queue.watermark)
                 report.acked(lane, upTo: feeds[index].queue.watermark)
             }
@@ -289,13 +295,20 @@ package final class Publisher: SessionHandler {
         report.trouble("\(lane.name) \(sequence) could not be sent (\(reason)); a tombstone takes its place")
     }
 
-    private func noteHeadLoss() {
-        let heads = feeds.filter { $0.queue.messagesInFlight > 0 }
+    /// A message that costs the connection again and again is isolated, and in the end replaced by a tombstone.
+    private func noteHeadLoss(reason: UInt8?) {
+        let first = feeds.first { $0.queue.messagesInFlight > 0 }?.queue
         for index in feeds.indices { feeds[index].queue.lost() }
-        guard let feed = heads.first else { return }
-        let sequence = feed.queue.watermark + 1
-        let repeated = suspectHead.map { $0.lane == feed.queue.lane && $0.sequence == sequence } ?? false
-        suspectHead = (feed.queue.lane, sequence, repeated ? (suspectHead?.losses ?? 0) + 1 : 1)
+        let run = first.flatMap(\.firstInFlight)
+        guard let first, let run else { return }
+        let isNamed = reason == 0x95 || reason == 0x99
+        switch headLosses.lost(lane: first.lane, run: run, isNamed: isNamed) {
+        case .resend: return
+        case .skip:
+            do { try skip(first.lane, run.first, reason: "the broker closes the connection on it") } catch {
+                report.trouble("cannot set a message aside: \(error)")
+            }
+        }
     }
 
     // MARK: announcements
@@ -303,6 +316,8 @@ package final class Publisher: SessionHandler {
     package func tick(nowMilliseconds: Int64, port: SessionPort?) {
         guard let port else { return }
         switch phase {
+        case .subscribing(let until) where nowMilliseconds >= until:
+            port.disconnect(reason: "the broker does not answer the subscription")
         case .awaitingBeacon(let until) where nowMilliseconds >= until: judge(port)
         case .live:
             if nowMilliseconds >= nextBeaconAt || report.healthReasons != healthSent { sendBeacon(port) }

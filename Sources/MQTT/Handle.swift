@@ -63,7 +63,8 @@ final class Handle {
     private func connected(_ code: Int32, _ properties: OpaquePointer?) {
         var maximum: UInt16 = 0
         var packet: UInt32 = 0
-        let hasMaximum = mosquitto_property_read_int16(properties, Int32(MQTT_PROP_RECEIVE_MAXIMUM.rawValue), &maximum, false)
+        let hasMaximum = mosquitto_property_read_int16(
+            properties, Int32(MQTT_PROP_RECEIVE_MAXIMUM.rawValue), &maximum, false)
         let hasPacket = mosquitto_property_read_int32(
             properties, Int32(MQTT_PROP_MAXIMUM_PACKET_SIZE.rawValue), &packet, false)
         notes.connack = (code, hasMaximum == nil ? nil : Int(maximum), hasPacket == nil ? nil : Int(packet))
@@ -103,7 +104,8 @@ final class Handle {
     func connect(to broker: BrokerAddress, options: MQTTOptions) -> Int32 {
         if version == .v5 {
             var properties: OpaquePointer?
-            mosquitto_property_add_int16(&properties, Int32(MQTT_PROP_RECEIVE_MAXIMUM.rawValue), options.isCleanStart ? 8 : 500)
+            mosquitto_property_add_int16(
+                &properties, Int32(MQTT_PROP_RECEIVE_MAXIMUM.rawValue), options.isCleanStart ? 8 : 500)
             if options.isCleanStart {
                 mosquitto_property_add_int32(&properties, Int32(MQTT_PROP_MAXIMUM_PACKET_SIZE.rawValue), 64 * 1024)
             }
@@ -120,7 +122,13 @@ final class Handle {
     func read() -> Int32 { mosquitto_loop_read(mosquitto, 1) }
     func write() -> Int32 { mosquitto_loop_write(mosquitto, 1) }
     func misc() -> Int32 { mosquitto_loop_misc(mosquitto) }
-    func subscribe(_ topic: String) -> Int32 { mosquitto_subscribe(mosquitto, nil, topic, 1) }
+
+    /// All in one SUBSCRIBE, so that one SUBACK answers it.
+    func subscribe(_ topics: [String]) -> Int32 {
+        var names: [UnsafeMutablePointer<CChar>?] = topics.map { strdup($0) }
+        defer { names.forEach { free($0) } }
+        return mosquitto_subscribe_multiple(mosquitto, nil, Int32(names.count), &names, 1, 0, nil)
+    }
 
     /// QoS 1; the packet id, or the error's code.
     func publish(_ message: Message) -> Result<Int32, MosquittoCode> {
@@ -135,7 +143,8 @@ final class Handle {
             }
         }
         let code = mosquitto_publish_v5(
-            mosquitto, &mid, message.topic, Int32(message.payload.count), message.payload, 1, message.retain, properties)
+            mosquitto, &mid, message.topic, Int32(message.payload.count), message.payload, 1, message.retain, properties
+        )
         return code == 0 ? .success(mid) : .failure(MosquittoCode(code: code))
     }
 
@@ -144,5 +153,6 @@ final class Handle {
 
 struct MosquittoCode: Error {
     let code: Int32
+    var isTLS: Bool { [MOSQ_ERR_TLS.rawValue, MOSQ_ERR_TLS_HANDSHAKE.rawValue].contains(code) }
     var words: String { String(cString: mosquitto_strerror(code)) }
 }

@@ -80,6 +80,14 @@ package struct ConnectionLoss: Sendable {
     /// The broker's refusal will not go away by itself: wait long.
     package let isRefusal: Bool
     package let words: String
+    /// What a DISCONNECT of the broker gave as its reason (MQTT 5, section 3.14.2.1).
+    package var reason: UInt8?
+
+    package init(isRefusal: Bool, words: String, reason: UInt8? = nil) {
+        self.isRefusal = isRefusal
+        self.words = words
+        self.reason = reason
+    }
 }
 
 package enum ConnectDecision: Sendable {

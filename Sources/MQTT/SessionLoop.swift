@@ -10,10 +10,15 @@ final class SessionLoop {
     private var backoff: Backoff
     private var random = SystemRandomNumberGenerator()
     private var brokerIndex = 0
+    /// Where the next connection's window begins: smaller after the broker asked for less.
+    private var windowStart = Window.first
 
     private static let longestPoll: Int64 = 250
     private static let drainDeadline: Int64 = 5_000
     private static let farewellDeadline: Int64 = 2_000
+    private static let closeDeadline: Int64 = 1_000
+    /// A connection that lived so long, or whose broker acked something, ends the backoff.
+    private static let provenLife: Int64 = 10_000
 
     init(options: MQTTOptions, handler: any SessionHandler, wake: Int32, isStopping: @escaping () -> Bool) {
         self.options = options
@@ -43,6 +48,13 @@ final class SessionLoop {
             return ConnectionLoss(isRefusal: false, words: "libmosquitto has no memory")
         }
         var code = handle.authenticate(options, tls: broker.usesTLS)
+        guard code == 0 else {
+            return ConnectionLoss(
+                isRefusal: true,
+                words:
+                    "the TLS files cannot be used (\(MosquittoCode(code: code).words)); check ca_file, cert_file and key"
+            )
+        }
         if code == 0, let will { code = handle.setWill(will) }
         if code == 0 { code = handle.connect(to: broker, options: options) }
         guard code == 0 else { return unreachable(broker, code) }
@@ -55,16 +67,29 @@ final class SessionLoop {
     private struct Lost: Error { let loss: ConnectionLoss }
 
     private func unreachable(_ broker: BrokerAddress, _ code: Int32) -> ConnectionLoss {
-        ConnectionLoss(
-            isRefusal: false, words: "\(broker.host):\(broker.port) cannot be reached: \(MosquittoCode(code: code).words)")
+        if MosquittoCode(code: code).isTLS {
+            return ConnectionLoss(
+                isRefusal: false,
+                words: "TLS with \(broker.host):\(broker.port) failed: its certificate is not one that ca_file "
+                    + "(\(options.caFile)) vouches for, or it refuses the client certificate")
+        }
+        return ConnectionLoss(
+            isRefusal: false,
+            words: "\(broker.host):\(broker.port) cannot be reached: \(MosquittoCode(code: code).words)")
     }
 
     private func awaitConnack(_ handle: Handle, broker: BrokerAddress) -> Result<SessionPort, Lost> {
         let deadline = monotonic() + options.connectDeadline
+        var idleTurns: Int32 = 0
         while monotonic() < deadline {
             if isStopping() { return .failure(Lost(loss: ConnectionLoss(isRefusal: false, words: "stopping"))) }
-            // During a TLS handshake only `loop_read` makes progress, whatever the socket is ready for.
+            // During a TLS handshake only `loop_read` makes progress, whatever the socket is ready for; but a socket
+            // is nearly always ready for writing, so that alone is asked less and less often.
             let ready = pollSocket(handle, alwaysOut: true)
+            if ready == Int32(POLLOUT) {
+                idleTurns = min(idleTurns + 1, 5)
+                if idleTurns > 1 { awaitInput(handle, milliseconds: 1 << idleTurns) }
+            }
             if ready != 0 {
                 var code = handle.read()
                 if code == 0, handle.wantsWrite { code = handle.write() }
@@ -76,11 +101,10 @@ final class SessionLoop {
                 guard connack.code == 0 else {
                     return .failure(Lost(loss: ReasonCode.connack(connack.code, version: options.version)))
                 }
-                backoff.succeeded()
                 return .success(
                     SessionPort(
                         handle: handle, options: options, receiveMaximum: connack.receiveMaximum,
-                        maxPacket: connack.maxPacket, now: monotonic))
+                        maxPacket: connack.maxPacket, windowStart: windowStart, now: monotonic))
             }
         }
         return .failure(
@@ -88,11 +112,16 @@ final class SessionLoop {
     }
 
     private func serve(_ handle: Handle, port: SessionPort) -> ConnectionLoss? {
+        let begun = monotonic()
         handler.connected(port)
         while true {
             if isStopping() { return shutDown(handle, port) }
-            if let words = turn(handle, port) { return ConnectionLoss(isRefusal: false, words: words) }
+            if let loss = turn(handle, port) {
+                if port.isLeaving { close(handle) }
+                return loss
+            }
             let now = monotonic()
+            if now - begun > Self.provenLife { backoff.succeeded() }
             if port.isOverdue(now: now) {
                 return ConnectionLoss(isRefusal: false, words: "the broker acknowledges nothing any more")
             }
@@ -101,23 +130,34 @@ final class SessionLoop {
         }
     }
 
-    /// One look at the socket; words when the connection is over.
-    private func turn(_ handle: Handle, _ port: SessionPort) -> String? {
-        if let failure = port.failure { return failure }
+    /// One look at the socket; a loss when the connection is over.
+    private func turn(_ handle: Handle, _ port: SessionPort) -> ConnectionLoss? {
+        if let failure = port.failure { return ConnectionLoss(isRefusal: false, words: failure) }
         let ready = pollSocket(handle, alwaysOut: false)
         var code: Int32 = 0
         if ready & Int32(POLLIN | POLLERR | POLLHUP) != 0 { code = handle.read() }
         if code == 0, handle.wantsWrite { code = handle.write() }
         if code == 0 { code = handle.misc() }
-        deliver(handle.takeNotes(), port)
-        if code != 0 { return "connection lost: \(MosquittoCode(code: code).words)" }
-        if handle.socket < 0 { return "the broker closed the connection" }
-        return port.failure
+        let notes = handle.takeNotes()
+        deliver(notes, port)
+        if let reason = notes.disconnect, reason >= 0x80 { return told(UInt8(truncatingIfNeeded: reason), port) }
+        if code != 0 {
+            return ConnectionLoss(isRefusal: false, words: "connection lost: \(MosquittoCode(code: code).words)")
+        }
+        if handle.socket < 0 { return ConnectionLoss(isRefusal: false, words: "the broker closed the connection") }
+        return port.failure.map { ConnectionLoss(isRefusal: false, words: $0) }
+    }
+
+    /// The broker said why it closes; when it wants less at once, the next connection begins with less.
+    private func told(_ reason: UInt8, _ port: SessionPort) -> ConnectionLoss {
+        if reason == 0x93 || reason == 0x97 { windowStart = max(1, min(windowStart, port.window.size) / 2) }
+        return ReasonCode.disconnect(reason)
     }
 
     private func deliver(_ notes: Handle.Notes, _ port: SessionPort) {
         for codes in notes.subacks { handler.subscribed(codes: codes, port: port) }
         for message in notes.messages { handler.received(message, port: port) }
+        if !notes.pubacks.isEmpty { backoff.succeeded() }
         for ack in notes.pubacks {
             guard let token = port.takeSlot(ack.mid) else { continue }
             handler.acknowledged(token: token, reason: ack.reason, port: port)
@@ -132,10 +172,22 @@ final class SessionLoop {
             let said = monotonic() + Self.farewellDeadline
             while port.inFlight > 0, monotonic() < said, turn(handle, port) == nil {}
         }
-        handle.disconnect()
-        let gone = monotonic() + 1_000
-        while handle.socket >= 0, monotonic() < gone, handle.write() == 0, handle.wantsWrite {}
+        close(handle)
         return nil
+    }
+
+    /// Says DISCONNECT and writes until the socket is gone; without it the broker would publish the Will.
+    private func close(_ handle: Handle) {
+        handle.disconnect()
+        let gone = monotonic() + Self.closeDeadline
+        while handle.socket >= 0, monotonic() < gone, handle.write() == 0, handle.wantsWrite {
+            _ = pollSocket(handle, alwaysOut: true)
+        }
+    }
+
+    private func awaitInput(_ handle: Handle, milliseconds: Int32) {
+        var watched = pollfd(fd: handle.socket, events: Int16(POLLIN), revents: 0)
+        _ = poll(&watched, 1, milliseconds)
     }
 
     private func pollSocket(_ handle: Handle, alwaysOut: Bool) -> Int32 {

@@ -10,12 +10,17 @@ package final class SessionPort {
     /// Packet ids in the order of sending, for the ack timer.
     private var order: [Int32] = []
     private(set) var failure: String?
+    /// The end is ours: a DISCONNECT is owed, or the broker would publish the Will.
+    private(set) var isLeaving = false
 
-    init(handle: Handle, options: MQTTOptions, receiveMaximum: Int?, maxPacket: Int?, now: @escaping () -> Int64) {
+    init(
+        handle: Handle, options: MQTTOptions, receiveMaximum: Int?, maxPacket: Int?, windowStart: Int,
+        now: @escaping () -> Int64
+    ) {
         self.handle = handle
         self.options = options
         self.now = now
-        window = Window(configured: options.window, receiveMaximum: receiveMaximum)
+        window = Window(configured: options.window, receiveMaximum: receiveMaximum, start: windowStart)
         maxPacketBytes = min(maxPacket ?? options.maxPacketBytes, 64 << 20)
     }
 
@@ -44,18 +49,18 @@ package final class SessionPort {
         }
     }
 
+    /// One SUBACK answers all topics.
     package func subscribe(_ topics: [String]) {
-        for topic in topics where failure == nil {
-            let code = handle.subscribe(topic)
-            if code != 0 { failure = "cannot subscribe: \(MosquittoCode(code: code).words)" }
-        }
+        guard failure == nil else { return }
+        let code = handle.subscribe(topics)
+        if code != 0 { failure = "cannot subscribe: \(MosquittoCode(code: code).words)" }
     }
 
     /// Ends this connection; the session connects again.
     package func disconnect(reason: String) {
         guard failure == nil else { return }
         failure = reason
-        handle.disconnect()
+        isLeaving = true
     }
 
     package func halveWindow() { window.halve() }

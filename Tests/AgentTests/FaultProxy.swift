@@ -31,15 +31,7 @@ final class FaultProxy: Sendable {
 
     init(upstream: UInt16) throws {
         self.upstream = upstream
-        let door = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        var address = loopbackAddress(port: 0)
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let code = withSocketAddress(&address) { bind(door, $0, length) == 0 ? listen(door, 16) : -1 }
-        guard code == 0, withSocketAddress(&address, { getsockname(door, $0, &length) }) == 0 else {
-            throw POSIXError(.EADDRINUSE)
-        }
-        listener = door
-        port = UInt16(bigEndian: address.sin_port)
+        (listener, port) = try listenOnLoopback()
         Thread.detachNewThread { [self] in Pump(proxy: self).run() }
     }
 
@@ -196,7 +188,7 @@ final class FaultProxy: Sendable {
     }
 }
 
-private func loopbackAddress(port: UInt16) -> sockaddr_in {
+func loopbackAddress(port: UInt16) -> sockaddr_in {
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)
     address.sin_port = port.bigEndian
@@ -204,6 +196,47 @@ private func loopbackAddress(port: UInt16) -> sockaddr_in {
     return address
 }
 
-private func withSocketAddress<R>(_ address: inout sockaddr_in, _ body: (UnsafeMutablePointer<sockaddr>) -> R) -> R {
+func withSocketAddress<R>(_ address: inout sockaddr_in, _ body: (UnsafeMutablePointer<sockaddr>) -> R) -> R {
     withUnsafeMutablePointer(to: &address) { $0.withMemoryRebound(to: sockaddr.self, capacity: 1, body) }
+}
+
+/// A listening socket on a free port.
+func listenOnLoopback() throws -> (descriptor: Int32, port: UInt16) {
+    let door = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    var address = loopbackAddress(port: 0)
+    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let code = withSocketAddress(&address) { bind(door, $0, length) == 0 ? listen(door, 16) : -1 }
+    guard code == 0, withSocketAddress(&address, { getsockname(door, $0, &length) }) == 0 else {
+        throw POSIXError(.EADDRINUSE)
+    }
+    return (door, UInt16(bigEndian: address.sin_port))
+}
+
+/// Answers each connection's first packet with the same bytes and closes.
+final class ScriptedBroker: Sendable {
+    let port: UInt16
+    private let listener: Int32
+
+    init(says bytes: [UInt8]) throws {
+        let (listener, port) = try listenOnLoopback()
+        self.listener = listener
+        self.port = port
+        Thread.detachNewThread {
+            while true {
+                let client = accept(listener, nil, nil)
+                guard client >= 0 else { return }
+                var buffer = [UInt8](repeating: 0, count: 4_096)
+                _ = recv(client, &buffer, buffer.count, 0)
+                _ = send(client, bytes, bytes.count, Int32(MSG_NOSIGNAL))
+                shutdown(client, Int32(SHUT_WR))
+                _ = recv(client, &buffer, buffer.count, 0)
+                close(client)
+            }
+        }
+    }
+
+    func stop() {
+        shutdown(listener, Int32(SHUT_RDWR))
+        close(listener)
+    }
 }

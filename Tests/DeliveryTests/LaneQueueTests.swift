@@ -59,7 +59,9 @@ struct LaneQueueTests {
 }
 
 struct ContinuityTests {
-    private func mark(_ number: Int64, session: String = "s", epoch: String = "20261123T091405Z-00ff") throws -> BeaconMark {
+    private func mark(_ number: Int64, session: String = "s", epoch: String = "20261123T091405Z-00ff") throws
+        -> BeaconMark
+    {
         BeaconMark(epoch: try #require(Epoch(epoch)), number: number, session: session)
     }
 

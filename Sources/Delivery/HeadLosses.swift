@@ -1,0 +1,45 @@
+import Inventory
+
+// A message that the broker answers by closing the connection would stop its lane for ever. So the losses are counted
+// that come with the same message first in flight. Three in a row make a run go one by one, and a single event that
+// goes on like that is skipped. A bad link must not look like a bad message: a loss counts only on a connection on
+// which the broker had acked something, unless the broker itself names the message as the reason.
+
+struct HeadLosses {
+    enum Verdict: Equatable { case resend, skip }
+
+    /// Up to here a lane's events travel alone.
+    private(set) var aloneUpTo: [Lane: Int64] = [:]
+    private var suspect: (lane: Lane, first: Int64, last: Int64)?
+    private var losses = 0
+    private var hasHeardBroker = false
+
+    private static let patience = 3
+
+    mutating func connected() { hasHeardBroker = false }
+
+    mutating func heardBroker() { hasHeardBroker = true }
+
+    /// The lane's watermark rose: its head was no trouble.
+    mutating func passed(_ lane: Lane) {
+        if suspect?.lane == lane { suspect = nil }
+    }
+
+    /// `isNamed`: the broker's DISCONNECT says that a message was too large or invalid.
+    mutating func lost(lane: Lane, run: Run, isNamed: Bool) -> Verdict {
+        guard hasHeardBroker || isNamed else { return .resend }
+        let isSame = suspect.map { $0.lane == lane && $0.first == run.first && $0.last == run.last } ?? false
+        suspect = (lane, run.first, run.last)
+        losses = isSame ? losses + 1 : 1
+        guard losses >= (isNamed ? 1 : Self.patience) else { return .resend }
+        if run.count > 1 {
+            aloneUpTo[lane] = run.last
+            suspect = nil
+            return .resend
+        }
+        // A single event has one more try, alone at the head.
+        guard losses > (isNamed ? 1 : Self.patience) else { return .resend }
+        suspect = nil
+        return .skip
+    }
+}
