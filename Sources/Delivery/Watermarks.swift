@@ -10,6 +10,7 @@ package final class Watermarks: Sendable {
     private struct State {
         var pending: [Lane: Int64] = [:]
         var ackedMessages = 0
+        var epoch: Epoch?
     }
 
     private let state = Mutex(State())
@@ -20,6 +21,13 @@ package final class Watermarks: Sendable {
     package init() { wake = eventfd(0, Int32(EFD_NONBLOCK | EFD_CLOEXEC)) }
 
     deinit { close(wake) }
+
+    /// A connection begins to send events of this epoch: what is pending of another one counts other events.
+    func begin(_ epoch: Epoch) {
+        state.withLock { state in
+            if state.epoch != epoch { state = State(epoch: epoch) }
+        }
+    }
 
     func rose(_ lane: Lane, to sequence: Int64) {
         let mustWake = state.withLock { state in
@@ -46,11 +54,11 @@ package final class Watermarks: Sendable {
         }
     }
 
-    /// Takes what is pending.
-    package func take() -> [Lane: Int64] {
+    /// Takes what is pending, and whose epoch it counts in.
+    package func take() -> (epoch: Epoch?, pending: [Lane: Int64]) {
         state.withLock { state in
-            defer { state = State() }
-            return state.pending
+            defer { state = State(epoch: state.epoch) }
+            return (state.epoch, state.pending)
         }
     }
 }

@@ -1,50 +1,83 @@
 import Inventory
 import SQLite
 
-// One append: everything is decided in memory on copies of the mirrors, written in one transaction, and only after
-// COMMIT do the copies become the mirrors. A record that fails on apply (overflow) is turned into a reject before any
-// row of it is written, so one record cannot block its source.
+// One append: everything is decided in memory on what the mirrors hold, written in one transaction, and only after
+// COMMIT do the mirrors change. A record that fails on apply (overflow) is turned into a reject before any event of it
+// is written, so one record cannot block its source; its identity is then not noted, so it can be tried again.
 
 struct Appender {
     private let journal: Journal
     private let rules: InventoryRules
     private let now: Timestamp
-    private var progress: Progress
+    private let seen: SeenIdentities
+    private var heads: [Int64]
     private var balances: BalanceCache
+    private var newSources: [String: JournalSource] = [:]
     private var result = AppendResult()
-    private var newlySeen: [Seen] = []
-    private var seenInBatch: [String: [UInt64: UInt64]] = [:]
 
-    private struct Seen {
-        var source: String
-        var hash: [UInt8]
-        var record: Int64
+    /// What the records of one batch have in common.
+    private struct Origin {
+        let name: String
+        let source: JournalSource
+        var capture: Int64?
+        var noted: Int64 = 0
+        var acceptsOld = false
     }
 
+    private struct Posting {
+        let draft: EventDraft
+        let lane: Lane
+        let lines: [BalanceLine]
+    }
+
+    /// The journal's balances are taken, not copied: after a failure they are read from the file again.
     init(journal: Journal, rules: InventoryRules, now: Timestamp) {
         self.journal = journal
         self.rules = rules
         self.now = now
-        progress = journal.progress
+        seen = SeenIdentities(journal: journal, day: now.milliseconds / JournalSource.dayMilliseconds)
+        heads = Lane.allCases.map { journal.progress.lanes[$0]?.head ?? 0 }
         balances = journal.balances
+        journal.balances = BalanceCache()
     }
 
     /// Durable on return.
     mutating func append(_ batches: [CaptureBatch]) throws -> AppendResult {
+        try commit { appender in
+            for batch in batches { try appender.write(batch) }
+        }
+    }
+
+    /// Puts a record in the place of a reject; durable on return. Throws when it is a reject again.
+    mutating func resolve(_ reject: StoredReject, with record: CapturedRecord) throws -> AppendResult {
+        try commit { appender in
+            var origin = Origin(name: reject.source, source: try appender.source(reject.source))
+            origin.acceptsOld = reject.reason.code == Self.tooOld
+            try appender.write(record, &origin)
+            try appender.seen.count(origin.noted, of: origin.source)
+            guard appender.result.rejects == 0 else { throw OutboxError.stillRejected(reject.id) }
+            try Rejects.delete(reject.id, appender.journal)
+        }
+    }
+
+    private mutating func commit(_ body: (inout Appender) throws -> Void) throws -> AppendResult {
         try journal.connection.transaction {
-            for batch in batches { try write(batch) }
+            try body(&self)
             try balances.writeDirty(journal.statements.upsertStock)
-            try writeSeen()
             try writeHeads()
         }
-        journal.progress = progress
+        for lane in Lane.allCases { journal.progress.lanes[lane]?.head = heads[Int(lane.rawValue)] }
         journal.balances = balances
+        journal.sources.merge(newSources) { _, new in new }
         return result
     }
 
     private mutating func write(_ batch: CaptureBatch) throws {
-        let capture = try writeCapture(batch)
-        for record in batch.records { try write(record, source: batch.source, capture: capture) }
+        if !batch.records.isEmpty {
+            var origin = Origin(name: batch.source, source: try source(batch.source))
+            for record in batch.records { try write(record, &origin) }
+            try seen.count(origin.noted, of: origin.source)
+        }
         let put = journal.statements.putCheckpoint
         put.bind(1, text: batch.source)
         put.bind(2, text: batch.checkpoint.kind)
@@ -53,105 +86,136 @@ struct Appender {
         try put.run()
     }
 
-    /// Notes where the source stood before this batch: from there nothing un-acked would be missed.
-    private func writeCapture(_ batch: CaptureBatch) throws -> Int64 {
-        guard !batch.records.isEmpty else { return 0 }
-        let select = try journal.connection.prepare("SELECT position FROM checkpoints WHERE source = ?1")
-        select.bind(1, text: batch.source)
-        let before = try select.step() ? select.text(0) ?? "" : ""
-        let insert = journal.statements.insertCapture
-        insert.bind(1, text: batch.source)
-        insert.bind(2, now.milliseconds)
-        insert.bind(3, text: before)
+    private mutating func source(_ name: String) throws -> JournalSource {
+        if let known = journal.sources[name] ?? newSources[name] { return known }
+        let insert = try journal.connection.prepare("INSERT INTO sources(name, horizon, swept) VALUES (?1, 0, 0)")
+        insert.bind(1, text: name)
         try insert.run()
-        return journal.connection.lastInsertRowID
+        let source = JournalSource(id: journal.connection.lastInsertRowID, horizon: 0)
+        newSources[name] = source
+        return source
     }
 
-    private mutating func write(_ record: CapturedRecord, source: String, capture: Int64) throws {
+    private mutating func write(_ record: CapturedRecord, _ origin: inout Origin) throws {
         switch record.outcome {
         case .ignored: result.ignored += 1
-        case .reject(let reason): try reject(record, source: source, reason: reason)
+        case .reject(let reason): try reject(record, origin, reason)
         case .events(let drafts):
-            switch try judge(record.identity, source: source) {
-            case .new: try post(drafts, of: record, source: source, capture: capture)
+            switch try seen.judge(record, of: origin.source, anyAge: origin.acceptsOld) {
+            case .new: try post(drafts, of: record, &origin)
             case .repeated: result.suppressed += 1
-            case .conflict: try conflict(drafts, capture: capture)
+            case .conflict(let earlier): try conflict(drafts, of: record, earlier: earlier, &origin)
+            case .tooOld: try reject(record, origin, Self.tooOldReason)
             }
         }
     }
 
-    private mutating func post(_ drafts: [EventDraft], of record: CapturedRecord, source: String, capture: Int64) throws {
+    private mutating func post(_ drafts: [EventDraft], of record: CapturedRecord, _ origin: inout Origin) throws {
         balances.mark()
         do {
-            var posted: [(EventDraft, Lane, [BalanceLine])] = []
-            for draft in drafts { posted.append(try apply(draft)) }
-            for (draft, lane, lines) in posted { try write(draft, lane: lane, lines: lines, capture: capture) }
+            if drafts.count == 1 {
+                try write(try apply(drafts[0]), &origin)
+            } else {
+                var postings: [Posting] = []
+                for draft in drafts { postings.append(try apply(draft)) }
+                for posting in postings { try write(posting, &origin) }
+            }
             result.events += drafts.count
+            if record.identity.isTracked { origin.noted += 1 }
         } catch let error as InventoryError {
             balances.rewind()
-            try reject(record, source: source, reason: RejectReason(code: error.code, message: error.message))
+            try seen.forget(record.identity, of: origin.source)
+            try reject(record, origin, RejectReason(code: error.code, message: error.message))
         }
     }
 
-    private mutating func apply(_ draft: EventDraft) throws -> (EventDraft, Lane, [BalanceLine]) {
-        var touched: [StockKey] = []
-        var lines: [StockKey: Balance] = [:]
+    /// Throws before anything of the event is written.
+    private mutating func apply(_ draft: EventDraft) throws -> Posting {
+        var lines: [BalanceLine] = []
         var availableFell = false
-        func touch(_ key: StockKey, _ cache: inout BalanceCache) throws -> Balance {
-            if let line = lines[key] { return line }
-            touched.append(key)
-            var balance = try cache.balance(of: key, rules: rules, select: journal.statements.selectStock)
-            balance.version += 1
-            return balance
-        }
         for change in draft.changes {
-            var balance = try touch(change.key, &balances)
-            try balance.apply(change, rules: rules)
-            if change.bucket == .unrestricted, change.delta.isNegative { availableFell = true }
-            lines[change.key] = balance
+            let index = try line(of: change.key, in: &lines)
+            try lines[index].balance.apply(change, rules: rules)
+            if change.lowersAvailable { availableFell = true }
         }
         for level in draft.levels {
-            var balance = try touch(level.key, &balances)
-            for (bucket, quantity) in level.buckets {
-                if bucket == .unrestricted, let old = balance[bucket], quantity < old { availableFell = true }
-                balance.set(bucket, to: quantity, rules: rules)
-            }
-            lines[level.key] = balance
+            let index = try line(of: level.key, in: &lines)
+            let before = lines[index].balance
+            try lines[index].balance.apply(level, rules: rules)
+            if lines[index].balance.isLessAvailable(than: before) { availableFell = true }
         }
-        for (key, balance) in lines { balances.put(balance, for: key) }
-        let lane = rules.lane(of: draft.type, availableFell: availableFell)
-        return (draft, lane, touched.compactMap { key in lines[key].map { BalanceLine(key: key, balance: $0) } })
+        for line in lines { balances.put(line.balance, for: line.key) }
+        let lane = rules.lane(of: draft.type, availableFell: availableFell, reversing: draft.reversedType)
+        return Posting(draft: draft, lane: lane, lines: lines)
     }
 
-    private mutating func write(_ draft: EventDraft, lane: Lane, lines: [BalanceLine], capture: Int64) throws {
-        let sequence = (progress.lanes[lane]?.head ?? 0) + 1
-        progress.lanes[lane]?.head = sequence
-        let payload = journal.encoder.encode(
-            draft, lane: lane, sequence: sequence, epoch: progress.epoch, balances: lines)
+    private mutating func line(of key: StockKey, in lines: inout [BalanceLine]) throws -> Int {
+        if let index = lines.firstIndex(where: { $0.key == key }) { return index }
+        var balance = try balances.balance(of: key, rules: rules, select: journal.statements.selectStock)
+        balance.version += 1
+        lines.append(BalanceLine(key: key, balance: balance))
+        return lines.count - 1
+    }
+
+    private mutating func write(_ posting: Posting, _ origin: inout Origin) throws {
+        let capture = try capture(&origin)
+        let index = Int(posting.lane.rawValue)
+        heads[index] += 1
+        let sequence = heads[index]
         let insert = journal.statements.insertEvent
-        insert.bind(1, Slot(epoch: journal.ordinal, lane: lane, sequence: sequence).packed)
+        insert.bind(1, Slot(epoch: journal.ordinal, lane: posting.lane, sequence: sequence).packed)
         insert.bind(2, capture)
-        insert.bind(3, bytes: idBytes(draft.id.high, draft.id.low))
-        try payload.withUnsafeBytes {
-            insert.bind(4, blob: $0)
+        let id = posting.draft.id
+        withUnsafeBytes(of: (id.high.bigEndian, id.low.bigEndian)) { insert.bind(3, copying: $0) }
+        try journal.encoder.encode(
+            posting.draft, lane: posting.lane, sequence: sequence, epoch: journal.progress.epoch,
+            balances: posting.lines
+        ) { payload in
+            insert.bind(4, blob: payload)
             try insert.run()
         }
     }
 
-    /// The same identity with other content: both are told, nothing is changed.
-    private mutating func conflict(_ drafts: [EventDraft], capture: Int64) throws {
-        guard var draft = drafts.first else { return }
-        draft.type = .conflict
-        draft.changes = []
-        draft.levels = []
-        draft.id = EventID(high: draft.id.high, low: draft.id.low ^ (draft.origin.recordHash.prefix8 >> 2))
-        try write(draft, lane: rules.lane(of: .conflict, availableFell: false), lines: [], capture: capture)
+    /// Notes with a batch's first event where its source stood before: from there nothing un-acked would be missed.
+    private func capture(_ origin: inout Origin) throws -> Int64 {
+        if let capture = origin.capture { return capture }
+        let select = journal.statements.selectPosition
+        select.bind(1, text: origin.name)
+        let before = try select.step() ? select.text(0) ?? "" : ""
+        select.reset()
+        let insert = journal.statements.insertCapture
+        insert.bind(1, text: origin.name)
+        insert.bind(2, now.milliseconds)
+        insert.bind(3, text: before)
+        try insert.run()
+        let capture = journal.connection.lastInsertRowID
+        origin.capture = capture
+        return capture
+    }
+
+    /// The same identity with other content: both are told once, nothing is changed.
+    private mutating func conflict(
+        _ drafts: [EventDraft], of record: CapturedRecord, earlier: UInt64, _ origin: inout Origin
+    ) throws {
+        guard try seen.noteConflict(record.identity, of: origin.source) else {
+            result.suppressed += 1
+            return
+        }
+        origin.noted += 1
+        guard let first = drafts.first else {
+            let message = "identity \(record.identity.text) came before with another content, and this one has no event"
+            return try reject(record, origin, RejectReason(code: "conflict", message: message))
+        }
+        let draft = first.conflict(
+            site: journal.site, record: record.identity, earlierHash: earlier, bytes: record.bytes)
+        let lane = rules.lane(of: .conflict, availableFell: false)
+        try write(Posting(draft: draft, lane: lane, lines: []), &origin)
         result.conflicts += 1
     }
 
-    private mutating func reject(_ record: CapturedRecord, source: String, reason: RejectReason) throws {
+    private mutating func reject(_ record: CapturedRecord, _ origin: Origin, _ reason: RejectReason) throws {
         let insert = journal.statements.insertReject
-        insert.bind(1, text: source)
+        insert.bind(1, text: origin.name)
         insert.bind(2, now.milliseconds)
         insert.bind(3, text: record.position)
         insert.bind(4, text: reason.code)
@@ -162,50 +226,15 @@ struct Appender {
         result.rejects += 1
     }
 
-    // MARK: seen identities
-
-    private enum Sighting { case new, repeated, conflict }
-
-    private mutating func judge(_ identity: RecordIdentity, source: String) throws -> Sighting {
-        guard identity.isTracked else { return .new }
-        let (high, low) = identity.hash
-        let record = identity.recordHash.prefix8
-        if let earlier = try seenInBatch[source]?[high] ?? stored(high, low, source: source) {
-            return earlier == record ? .repeated : .conflict
-        }
-        seenInBatch[source, default: [:]][high] = record
-        newlySeen.append(Seen(source: source, hash: idBytes(high, low), record: Int64(bitPattern: record)))
-        return .new
-    }
-
-    private func stored(_ high: UInt64, _ low: UInt64, source: String) throws -> UInt64? {
-        let select = journal.statements.selectSeen
-        defer { select.reset() }
-        select.bind(1, text: source)
-        select.bind(2, bytes: idBytes(high, low))
-        select.bind(3, text: journal.seenDaysJSON)
-        return try select.step() ? UInt64(bitPattern: select.integer(0)) : nil
-    }
-
-    /// Sorted, so that a batch touches each page of the day's partition once.
-    private mutating func writeSeen() throws {
-        guard !newlySeen.isEmpty else { return }
-        let day = now.milliseconds / 86_400_000
-        let insert = journal.statements.insertSeen
-        for seen in newlySeen.sorted(by: { $0.hash.lexicographicallyPrecedes($1.hash) }) {
-            insert.bind(1, text: seen.source)
-            insert.bind(2, day)
-            insert.bind(3, bytes: seen.hash)
-            insert.bind(4, seen.record)
-            try insert.run()
-        }
-        try journal.noteSeen(day: day)
-    }
+    private static let tooOld = "too_old"
+    private static let tooOldReason = RejectReason(
+        code: tooOld,
+        message: "its own time is before the oldest identity that is kept, so nobody can tell whether it came before")
 
     private func writeHeads() throws {
-        for (lane, line) in progress.lanes where line.head != journal.progress.lanes[lane]?.head {
+        for lane in Lane.allCases where heads[Int(lane.rawValue)] != journal.progress.lanes[lane]?.head {
             let update = journal.statements.updateLane
-            update.bind(1, line.head)
+            update.bind(1, heads[Int(lane.rawValue)])
             update.bind(2, journal.ordinal)
             update.bind(3, Int64(lane.rawValue))
             try update.run()
@@ -213,7 +242,21 @@ struct Appender {
     }
 }
 
-/// 16 big-endian bytes.
-func idBytes(_ high: UInt64, _ low: UInt64) -> [UInt8] {
-    withUnsafeBytes(of: (high.bigEndian, low.bigEndian)) { [UInt8]($0) }
+extension StockChange {
+    /// Less is free to use, or more is promised.
+    fileprivate var lowersAvailable: Bool {
+        switch bucket {
+        case .unrestricted: delta.isNegative
+        case .allocated: !delta.isNegative && delta.millionths != 0
+        default: false
+        }
+    }
+}
+
+extension Balance {
+    fileprivate func isLessAvailable(than before: Balance) -> Bool {
+        if let now = available, let then = before.available { return now < then }
+        guard let now = self[.unrestricted], let then = before[.unrestricted] else { return false }
+        return now < then
+    }
 }

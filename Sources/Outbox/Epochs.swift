@@ -1,52 +1,102 @@
 import Inventory
 import SQLite
 
-/// Begins an epoch: all lanes start again at 1, and what is not acked moves into it in its order.
-struct Epochs {
-    let journal: Journal
+// A new epoch: all lanes start again at 1, and what is not acked moves into it in its order.
+//
+// The epoch's row and empty lanes commit first, then the events in pages. A kill in between leaves un-acked events under
+// the old epoch, and they are what is still to be moved: opening the file goes on before anything else is done with it.
 
-    func start(above: [Epoch], reason: String, now: Timestamp) throws -> Epoch {
-        let old = (ordinal: journal.ordinal, progress: journal.progress)
-        let epoch = Epoch.mint(
-            now: now, above: above + [old.progress.epoch], random: .random(in: 0...UInt16.max))
+enum Epochs {
+    /// Never more rows than this in one transaction.
+    private static let page: Int64 = 512
+
+    static func start(_ journal: Journal, above: [Epoch], reason: String, now: Timestamp) throws -> Epoch {
+        let old = journal.progress.epoch
+        let epoch = Epoch.mint(now: now, above: above + [old], random: .random(in: 0...UInt16.max))
+        journal.isStale = true
         try journal.connection.transaction {
-            try insert(epoch, ordinal: old.ordinal + 1, reason: reason)
-            for lane in Lane.allCases { try move(lane, from: old, to: epoch) }
+            try insert(epoch, reason: reason, ordinal: journal.ordinal + 1, journal.connection)
         }
+        try finish(journal.connection)
         (journal.ordinal, journal.progress) = try Journal.readProgress(journal.connection)
+        journal.isStale = false
         return epoch
     }
 
-    private func insert(_ epoch: Epoch, ordinal: Int64, reason: String) throws {
-        let insert = try journal.connection.prepare("INSERT INTO epochs VALUES (?1, ?2, ?3)")
+    /// Within the caller's transaction.
+    static func insert(_ epoch: Epoch, reason: String, ordinal: Int64, _ connection: Connection) throws {
+        let insert = try connection.prepare("INSERT INTO epochs VALUES (?1, ?2, ?3)")
         insert.bind(1, ordinal)
         insert.bind(2, text: epoch.text)
         insert.bind(3, text: reason)
         try insert.run()
+        for lane in Lane.allCases {
+            try connection.execute("INSERT INTO lanes VALUES (\(lane.rawValue), \(ordinal), 0, 0, 0)")
+        }
     }
 
-    private func move(_ lane: Lane, from old: (ordinal: Int64, progress: Progress), to epoch: Epoch) throws {
-        let line = old.progress.lanes[lane] ?? LaneProgress(head: 0, acked: 0)
-        let read = try journal.connection.prepare("SELECT payload FROM events WHERE slot = ?1")
-        let update = try journal.connection.prepare("UPDATE events SET slot = ?1, payload = ?2 WHERE slot = ?3")
-        var head: Int64 = 0
-        for sequence in stride(from: line.acked + 1, through: line.head, by: 1) {
-            let slot = Slot(epoch: old.ordinal, lane: lane, sequence: sequence).packed
-            read.bind(1, slot)
-            guard try read.step() else { continue }
-            var payload = read.bytes(0)
-            read.reset()
-            head += 1
-            EventEncoder.readdress(&payload, sequence: head, epoch: epoch)
-            update.bind(1, Slot(epoch: old.ordinal + 1, lane: lane, sequence: head).packed)
-            update.bind(2, bytes: payload)
-            update.bind(3, slot)
-            try update.run()
+    /// Moves what an older epoch still has un-acked.
+    static func finish(_ connection: Connection) throws {
+        let ordinal = try connection.integer("SELECT max(ordinal) FROM epochs")
+        let text = try connection.text("SELECT text FROM epochs ORDER BY ordinal DESC LIMIT 1") ?? ""
+        guard ordinal > 1, let epoch = Epoch(text) else { return }
+        for lane in Lane.allCases {
+            let mover = try LaneMover(connection, lane: lane, ordinal: ordinal, epoch: epoch)
+            while try mover.movePage(limit: page) {}
         }
-        try journal.connection.execute(
-            """
-            UPDATE lanes SET head = \(line.acked) WHERE epoch = \(old.ordinal) AND lane = \(lane.rawValue);
-            INSERT INTO lanes VALUES (\(lane.rawValue), \(old.ordinal + 1), \(head), 0)
-            """)
+    }
+}
+
+private struct LaneMover {
+    let connection: Connection
+    let lane: Lane
+    let ordinal: Int64
+    let epoch: Epoch
+    private let read: Statement
+    private let update: Statement
+
+    init(_ connection: Connection, lane: Lane, ordinal: Int64, epoch: Epoch) throws {
+        self.connection = connection
+        self.lane = lane
+        self.ordinal = ordinal
+        self.epoch = epoch
+        read = try connection.prepare(
+            "SELECT slot, payload FROM events WHERE slot > ?1 AND slot <= ?2 ORDER BY slot LIMIT ?3")
+        update = try connection.prepare("UPDATE events SET slot = ?1, payload = ?2 WHERE slot = ?3")
+    }
+
+    /// False when nothing is left.
+    func movePage(limit: Int64) throws -> Bool {
+        let old = ordinal - 1
+        let place = "WHERE epoch = \(old) AND lane = \(lane.rawValue)"
+        let acked = try connection.integer("SELECT acked FROM lanes \(place)")
+        let head = try connection.integer("SELECT head FROM lanes \(place)")
+        guard head > acked else { return false }
+        let rows = try page(after: acked, through: head, limit: limit)
+        try connection.transaction {
+            let here = "WHERE epoch = \(ordinal) AND lane = \(lane.rawValue)"
+            var moved = try connection.integer("SELECT head FROM lanes \(here)")
+            for var row in rows {
+                moved += 1
+                EventEncoder.readdress(&row.payload, sequence: moved, epoch: epoch)
+                update.bind(1, Slot(epoch: ordinal, lane: lane, sequence: moved).packed)
+                update.bind(2, bytes: row.payload)
+                update.bind(3, row.slot)
+                try update.run()
+            }
+            try connection.execute("UPDATE lanes SET head = \(moved) \(here)")
+            if rows.count < limit { try connection.execute("UPDATE lanes SET head = acked \(place)") }
+        }
+        return rows.count == limit
+    }
+
+    private func page(after: Int64, through: Int64, limit: Int64) throws -> [(slot: Int64, payload: [UInt8])] {
+        read.bind(1, Slot(epoch: ordinal - 1, lane: lane, sequence: after).packed)
+        read.bind(2, Slot(epoch: ordinal - 1, lane: lane, sequence: through).packed)
+        read.bind(3, limit)
+        defer { read.reset() }
+        var rows: [(slot: Int64, payload: [UInt8])] = []
+        while try read.step() { rows.append((read.integer(0), read.bytes(1))) }
+        return rows
     }
 }

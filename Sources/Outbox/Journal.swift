@@ -5,86 +5,49 @@ import SQLite
 final class Journal {
     let connection: Connection
     let path: String
+    let site: SiteIdentity
     var ordinal: Int64
     var progress: Progress
     var balances = BalanceCache()
+    var sources: [String: JournalSource] = [:]
+    var sweep: SeenRetention.Sweep?
     var encoder: EventEncoder
     let statements: Statements
-    /// The days that `seen` has partitions of, as a JSON list.
-    private(set) var seenDaysJSON: String
-    private var seenDays: [Int64]
-
-    struct Statements {
-        let insertCapture, insertEvent, updateLane, ackLane, putCheckpoint, selectStock, upsertStock: Statement
-        let insertSeen, selectSeen, insertReject, putFact: Statement
-
-        init(_ connection: Connection) throws {
-            insertCapture = try connection.prepare("INSERT INTO captures(source, at, position) VALUES (?1, ?2, ?3)")
-            insertEvent = try connection.prepare("INSERT INTO events VALUES (?1, ?2, ?3, ?4)")
-            updateLane = try connection.prepare("UPDATE lanes SET head = ?1 WHERE epoch = ?2 AND lane = ?3")
-            ackLane = try connection.prepare("UPDATE lanes SET acked = ?1 WHERE epoch = ?2 AND lane = ?3 AND acked < ?1")
-            putCheckpoint = try connection.prepare("INSERT OR REPLACE INTO checkpoints VALUES (?1, ?2, ?3, ?4)")
-            selectStock = try connection.prepare(BalanceCache.selectSQL)
-            upsertStock = try connection.prepare(BalanceCache.upsertSQL)
-            insertSeen = try connection.prepare("INSERT OR IGNORE INTO seen VALUES (?1, ?2, ?3, ?4)")
-            selectSeen = try connection.prepare(
-                """
-                SELECT record FROM seen WHERE source = ?1 AND hash = ?2
-                AND day IN (SELECT value FROM json_each(?3))
-                """)
-            insertReject = try connection.prepare(
-                "INSERT INTO rejects(source, at, position, code, message, identity, bytes) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")
-            putFact = try connection.prepare("INSERT OR REPLACE INTO facts VALUES (?1, ?2)")
-        }
-    }
+    /// The mirrors may differ from the file: it must be opened again.
+    var isStale = false
 
     /// Opens or makes the file; `mintEpoch` is asked only for a new one.
     init(path: String, options: OutboxOptions, mintEpoch: () -> Epoch, mintInstance: () -> String) throws {
         self.path = path
-        connection = try Connection.openWriter(path: path)
+        site = options.site
+        let connection = try Connection.openWriter(path: path, vfs: options.vfs)
+        self.connection = connection
+        try Self.settle(connection)
         try Schema.migrator(programVersion: options.programVersion).migrate(connection, backupPath: path + ".backup")
         if try connection.integer("SELECT count(*) FROM epochs") == 0 {
-            try Self.begin(connection, epoch: mintEpoch(), reason: "new outbox", ordinal: 1)
-            try connection.execute("INSERT OR REPLACE INTO facts VALUES ('instance', '\(mintInstance())')")
+            let (epoch, instance) = (mintEpoch(), mintInstance())
+            try connection.transaction {
+                try Epochs.insert(epoch, reason: "new outbox", ordinal: 1, connection)
+                try connection.execute("INSERT OR REPLACE INTO facts VALUES ('instance', '\(instance)')")
+            }
         }
         statements = try Statements(connection)
         encoder = EventEncoder(site: options.site)
+        try Epochs.finish(connection)
         (ordinal, progress) = try Self.readProgress(connection)
-        let days = try connection.prepare("SELECT json_each.value FROM facts, json_each(facts.value) WHERE name = 'seen_days'")
-        seenDays = []
-        while try days.step() { seenDays.append(days.integer(0)) }
-        seenDaysJSON = "\(seenDays)"
-    }
-
-    /// A day's partition was written to.
-    func noteSeen(day: Int64) throws {
-        guard !seenDays.contains(day) else { return }
-        try setFact("seen_days", "\(seenDays + [day])")
-        seenDays.append(day)
-        seenDaysJSON = "\(seenDays)"
-    }
-
-    /// Forgets identities seen before a day.
-    func dropSeen(before day: Int64) throws {
-        guard seenDays.contains(where: { $0 < day }) else { return }
-        try connection.transaction {
-            try connection.execute("DELETE FROM seen WHERE day < \(day)")
-            try setFact("seen_days", "\(seenDays.filter { $0 >= day })")
+        let rows = try connection.prepare("SELECT name, id, horizon FROM sources")
+        while try rows.step() {
+            sources[rows.text(0) ?? ""] = JournalSource(id: rows.integer(1), horizon: rows.integer(2))
         }
-        seenDays.removeAll { $0 < day }
-        seenDaysJSON = "\(seenDays)"
     }
 
-    static func begin(_ connection: Connection, epoch: Epoch, reason: String, ordinal: Int64) throws {
-        try connection.transaction {
-            let insert = try connection.prepare("INSERT INTO epochs VALUES (?1, ?2, ?3)")
-            insert.bind(1, ordinal)
-            insert.bind(2, text: epoch.text)
-            insert.bind(3, text: reason)
-            try insert.run()
-            for lane in Lane.allCases {
-                try connection.execute("INSERT INTO lanes VALUES (\(lane.rawValue), \(ordinal), 0, 0)")
-            }
+    /// Moves what the write-ahead log holds into the file. After a failed fsync the kernel calls pages clean that never
+    /// reached the disk: the log would read well until the next power cut and lose what was added behind them. Copied
+    /// into the file they are written anew.
+    private static func settle(_ connection: Connection) throws {
+        let (frames, done) = try connection.checkpoint(truncate: true)
+        guard frames <= done else {
+            throw SQLiteError(code: 5, message: "a reader is in the way", operation: "empty the write-ahead log")
         }
     }
 
@@ -114,5 +77,37 @@ final class Journal {
         statements.putFact.bind(1, text: name)
         statements.putFact.bind(2, text: value)
         try statements.putFact.run()
+    }
+}
+
+/// What is prepared once for the life of a connection.
+struct Statements {
+    let insertCapture, selectPosition, insertEvent, updateLane, ackLane, sizeOf, putCheckpoint: Statement
+    let selectStock, upsertStock, insertSeen, selectSeen, deleteSeen, countSeen, insertReject, putFact: Statement
+
+    init(_ connection: Connection) throws {
+        insertCapture = try connection.prepare("INSERT INTO captures(source, at, position) VALUES (?1, ?2, ?3)")
+        selectPosition = try connection.prepare("SELECT position FROM checkpoints WHERE source = ?1")
+        insertEvent = try connection.prepare("INSERT INTO events VALUES (?1, ?2, ?3, ?4)")
+        updateLane = try connection.prepare("UPDATE lanes SET head = ?1 WHERE epoch = ?2 AND lane = ?3")
+        ackLane = try connection.prepare(
+            "UPDATE lanes SET acked = ?1, kept = kept + ?4 WHERE epoch = ?2 AND lane = ?3 AND acked < ?1")
+        sizeOf = try connection.prepare(
+            "SELECT coalesce(sum(length(payload)), 0) FROM events WHERE slot > ?1 AND slot <= ?2")
+        putCheckpoint = try connection.prepare("INSERT OR REPLACE INTO checkpoints VALUES (?1, ?2, ?3, ?4)")
+        selectStock = try connection.prepare(BalanceCache.selectSQL)
+        upsertStock = try connection.prepare(BalanceCache.upsertSQL)
+        insertSeen = try connection.prepare("INSERT OR IGNORE INTO seen VALUES (?1, ?2, ?3, ?4)")
+        selectSeen = try connection.prepare("SELECT record FROM seen WHERE source = ?1 AND key = ?2")
+        deleteSeen = try connection.prepare("DELETE FROM seen WHERE source = ?1 AND key = ?2")
+        countSeen = try connection.prepare(
+            """
+            INSERT INTO seen_days VALUES (?1, ?2, ?3)
+            ON CONFLICT(source, day) DO UPDATE SET count = count + excluded.count
+            """)
+        insertReject = try connection.prepare(
+            "INSERT INTO rejects(source, at, position, code, message, identity, bytes) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+        )
+        putFact = try connection.prepare("INSERT OR REPLACE INTO facts VALUES (?1, ?2)")
     }
 }

@@ -12,74 +12,123 @@ import Synchronization
 //   5. A new, restored or rolled-back outbox starts a new epoch.
 //
 // One writer connection behind one lock; readers have connections of their own. What memory mirrors changes after
-// COMMIT returned. After an I/O error in COMMIT the connection is closed and all is read again from the file.
+// COMMIT returned. After an I/O error the connection is closed and all is read again from the file; a damaged file is
+// set aside, said so by an error, and a new epoch begun above the old one.
 
 package final class Outbox: Sendable {
     private struct Writer {
-        var journal: Journal
+        /// Nil while the file could not be opened again after an error, and once it is closed.
+        var journal: Journal?
         var isPaused = false
+        var isClosed = false
+        /// A new file began: whoever captures has to ask for its checkpoints first.
+        var mustReopenSources = false
+        var clock = ClockGuard()
+        /// The greatest of the last times that a caller gave.
+        var now: Timestamp
+    }
+
+    private struct Mirror {
+        var progress: Progress
+        /// +1 with each file that is set aside.
+        var life = 0
+        var asides: [String] = []
     }
 
     package let options: OutboxOptions
     /// A random id minted with the file, shown to people.
     package let instance: String
+    /// Whether the last run ended with `close()`, or there was none: otherwise `verify()` is worth its time.
+    package let wasClosed: Bool
     private let lock: DataDirectoryLock
     private let writer: Mutex<Writer>
-    private let mirror: Mutex<Progress>
+    private let mirror: Mutex<Mirror>
 
     /// Opens the outbox of a data directory, or begins one. A file that cannot be read is set aside and a new epoch
-    /// begun; one of a newer version is refused untouched.
+    /// begun (`asides`); one of a newer version is refused untouched.
     package init(_ options: OutboxOptions, now: Timestamp) throws {
         lock = try DataDirectoryLock(directory: options.directory)
         self.options = options
-        let journal = try Self.openJournal(options, now: now)
+        let (journal, aside) = try Self.openJournal(options, now: now, above: [])
         instance = try journal.fact("instance") ?? ""
-        mirror = Mutex(journal.progress)
-        writer = Mutex(Writer(journal: journal))
+        wasClosed = try Self.takeClosedMark(journal)
+        mirror = Mutex(Mirror(progress: journal.progress, asides: aside.map { [$0] } ?? []))
+        writer = Mutex(Writer(journal: journal, now: now))
     }
 
-    package var path: String { Self.path(options) }
+    package var path: String { FileSet(directory: options.directory).path }
 
-    private static func path(_ options: OutboxOptions) -> String { options.directory + "/outbox.sqlite" }
+    /// Damaged files that this run set aside, oldest first.
+    package var asides: [String] { mirror.withLock { $0.asides } }
 
-    private static func openJournal(_ options: OutboxOptions, now: Timestamp) throws -> sending Journal {
-        do { return try makeJournal(options, now: now) } catch let error as SQLiteError where error.isCorrupt {
-            let aside = path(options) + ".corrupt-\(now.milliseconds)"
-            for suffix in ["", "-wal", "-shm"] { rename(path(options) + suffix, aside + suffix) }
-            return try makeJournal(options, now: now)
+    var life: Int { mirror.withLock { $0.life } }
+
+    private static func openJournal(
+        _ options: OutboxOptions, now: Timestamp, above: [Epoch]
+    ) throws -> sending (Journal, aside: String?) {
+        let files = FileSet(directory: options.directory)
+        try files.tidy(now: now)
+        do { return (try makeJournal(options, now: now, above: above), nil) } catch let error as SQLiteError
+            where error.isCorrupt
+        {
+            let aside = try files.setAside(now: now)
+            let known = above + [lastEpoch(aside)].compactMap { $0 }
+            return (try makeJournal(options, now: now, above: known), aside)
         }
     }
 
-    private static func makeJournal(_ options: OutboxOptions, now: Timestamp) throws -> sending Journal {
+    private static func makeJournal(
+        _ options: OutboxOptions, now: Timestamp, above: [Epoch]
+    ) throws -> sending Journal {
         try Journal(
-            path: path(options), options: options,
-            mintEpoch: { Epoch.mint(now: now, above: [], random: .random(in: 0...UInt16.max)) },
+            path: FileSet(directory: options.directory).path, options: options,
+            mintEpoch: { Epoch.mint(now: now, above: above, random: .random(in: 0...UInt16.max)) },
             mintInstance: { hexText(.random(in: 0...UInt64.max)) })
     }
 
+    /// The epoch of a damaged file, when that much of it can be read.
+    private static func lastEpoch(_ path: String) -> Epoch? {
+        guard let connection = try? Connection(path: path, mode: .readOnly) else { return nil }
+        return (try? connection.text("SELECT max(text) FROM epochs")).flatMap { $0 }.flatMap { Epoch($0) }
+    }
+
+    private static func takeClosedMark(_ journal: Journal) throws -> Bool {
+        let isNew = try journal.connection.integer("SELECT count(*) FROM facts") == 1
+        guard try journal.fact("closed") != nil else { return isNew }
+        try journal.connection.transaction { try journal.connection.execute("DELETE FROM facts WHERE name = 'closed'") }
+        return true
+    }
+
     /// What is durable as of the last commit; never waits for one.
-    package var progress: Progress { mirror.withLock { $0 } }
+    package var progress: Progress { mirror.withLock { $0.progress } }
 
     // MARK: writing
 
     /// Commits batches in their order, all or nothing; durable on return.
     package func append(_ batches: [CaptureBatch], now: Timestamp) throws -> AppendResult {
-        try write { journal in
+        try write(now, capturing: true) { journal in
             var appender = Appender(journal: journal, rules: options.rules, now: now)
             return try appender.append(batches)
         }
     }
 
-    /// Raises watermarks: only up, never past the head.
-    package func acknowledge(_ watermarks: [Lane: Int64]) throws {
+    /// Raises watermarks: only up, never past the head. Those of another epoch than `epoch` count other events and are
+    /// ignored.
+    package func acknowledge(_ watermarks: [Lane: Int64], of epoch: Epoch? = nil) throws {
         try write { journal in
             var progress = journal.progress
+            if let epoch, epoch != progress.epoch { return }
             try journal.connection.transaction {
                 for (lane, sequence) in watermarks {
                     guard let line = progress.lanes[lane], sequence > line.acked else { continue }
                     let acked = min(sequence, line.head)
                     progress.lanes[lane]?.acked = acked
+                    let size = journal.statements.sizeOf
+                    size.bind(1, Slot(epoch: journal.ordinal, lane: lane, sequence: line.acked).packed)
+                    size.bind(2, Slot(epoch: journal.ordinal, lane: lane, sequence: acked).packed)
+                    defer { size.reset() }
                     let update = journal.statements.ackLane
+                    update.bind(4, try size.step() ? size.integer(0) : 0)
                     update.bind(1, acked)
                     update.bind(2, journal.ordinal)
                     update.bind(3, Int64(lane.rawValue))
@@ -90,15 +139,23 @@ package final class Outbox: Sendable {
         }
     }
 
-    /// Prunes at most 1,000 events in one transaction; returns how many, so that the caller comes again while there are
-    /// some.
-    package func prune(now: Timestamp) throws -> Int {
-        try write { try Retention(journal: $0, options: options, now: now).prune() }
+    /// Prunes at most 1,000 rows a transaction; returns how many went, so that the caller comes again while there are
+    /// some. With the monotonic time too, age counts only while the clocks agree (`ClockGuard`).
+    package func prune(now: Timestamp, monotonic: Int64? = nil) throws -> Int {
+        let trustsAge = writer.withLock { writer in
+            monotonic.map { writer.clock.trusts(wall: now.milliseconds, monotonic: $0) } ?? true
+        }
+        return try write(now) {
+            try Retention(journal: $0, options: options, now: now, trustsAge: trustsAge).prune()
+        }
     }
+
+    /// The step of the wall clock that makes age-based pruning wait, in milliseconds; 0 when it does not.
+    package var clockStep: Int64 { writer.withLock { $0.clock.step } }
 
     /// Replaces an event that cannot be sent by a tombstone under its sequence; the original is kept as a dead letter.
     package func skip(lane: Lane, sequence: Int64, reason: String, now: Timestamp) throws {
-        try write { journal in
+        try write(now) { journal in
             let slot = Slot(epoch: journal.ordinal, lane: lane, sequence: sequence).packed
             try Tombstones.put(slot: slot, journal: journal, reason: reason, now: now)
         }
@@ -106,17 +163,15 @@ package final class Outbox: Sendable {
 
     /// A new epoch above all in `above`; what is not acked moves into it in order, with its id.
     package func startEpoch(above: [Epoch], reason: String, now: Timestamp) throws -> Epoch {
-        try write { journal in
-            try Epochs(journal: journal).start(above: above, reason: reason, now: now)
-        }
+        try write(now) { try Epochs.start($0, above: above, reason: reason, now: now) }
     }
 
     /// A session greater than the last stored one and than `above`; stored on return.
     package func mintSession(now: Timestamp, above: String?) throws -> String {
-        try write { journal in
+        try write(now) { journal in
             let known = max(try journal.fact("session") ?? "", above ?? "")
             let session = SessionName.mint(now: now, above: known)
-            try journal.setFact("session", session)
+            try journal.connection.transaction { try journal.setFact("session", session) }
             return session
         }
     }
@@ -140,15 +195,44 @@ package final class Outbox: Sendable {
         }
     }
 
-    package func discardReject(_ id: Int64) throws {
-        try write { try $0.connection.execute("DELETE FROM rejects WHERE id = \(id)") }
+    /// Removes rejects for good, at most 1,000; returns how many of them were open.
+    package func discard(_ ids: [Int64]) throws -> Int {
+        precondition(ids.count <= 1_000)
+        return try write { journal in
+            try journal.connection.transaction { try Rejects.delete(ids, journal) }
+        }
+    }
+
+    /// Appends what a mended record gives and removes its reject, together. Throws `OutboxError` (`stillRejected`), and
+    /// keeps the reject, when the record is rejected again.
+    package func resolve(_ reject: Int64, with record: CapturedRecord, now: Timestamp) throws -> AppendResult {
+        try write(now) { journal in
+            guard let stored = try Rejects.find(reject, journal.connection) else {
+                throw OutboxError.unknownReject(reject)
+            }
+            var appender = Appender(journal: journal, rules: options.rules, now: now)
+            return try appender.resolve(stored, with: record)
+        }
+    }
+
+    /// Says that the run ends in order, and lets go of the file. Every later call that needs it throws `closed`.
+    package func close() throws {
+        try write { journal in
+            try journal.connection.transaction { try journal.setFact("closed", "1") }
+        }
+        writer.withLock { writer in
+            writer.journal = nil
+            writer.isClosed = true
+        }
     }
 
     // MARK: looking
 
     package func checkpoint(of source: String) throws -> Checkpoint? {
-        try write { journal in
-            let select = try journal.connection.prepare("SELECT kind, text, position FROM checkpoints WHERE source = ?1")
+        writer.withLock { $0.mustReopenSources = false }
+        return try write { journal in
+            let select = try journal.connection.prepare(
+                "SELECT kind, text, position FROM checkpoints WHERE source = ?1")
             select.bind(1, text: source)
             guard try select.step() else { return nil }
             return Checkpoint(
@@ -163,9 +247,9 @@ package final class Outbox: Sendable {
 
     /// Whether sources may be read; pauses at the limit or the disk reserve and opens again with hysteresis.
     package func room() throws -> Room {
-        try writer.withLock { writer in
-            let usage = try Retention.usage(writer.journal)
-            let free = Retention.freeBytes(options.directory)
+        let usage = try write { try Retention.usage($0) }
+        let free = Retention.freeBytes(options.directory)
+        return writer.withLock { writer in
             let decision = RoomRule(limit: options.limitBytes, reserve: options.reserveBytes)
                 .decide(used: usage, free: free, isPaused: writer.isPaused)
             writer.isPaused = decision != .open
@@ -174,21 +258,82 @@ package final class Outbox: Sendable {
     }
 
     /// A connection for one reading thread.
-    package func reader() throws -> OutboxReader { try OutboxReader(path: path) }
+    package func reader() throws -> OutboxReader { try OutboxReader(self) }
 
-    private func write<T>(_ body: (Journal) throws -> sending T) throws -> sending T {
+    /// Problems that SQLite's quick check finds in the whole file, beside the writer; empty is healthy. It may take a
+    /// second a gigabyte, and the write-ahead log grows meanwhile.
+    package func verify() throws -> [String] { try reader().quickCheck() }
+
+    // MARK: opening again
+
+    private func write<T>(
+        _ now: Timestamp? = nil, capturing: Bool = false, _ body: (Journal) throws -> sending T
+    ) throws -> sending T {
         try writer.withLock { writer in
+            if let now { writer.now = now }
+            try open(&writer)
+            if capturing, writer.mustReopenSources { throw OutboxError.begunAnew }
             do {
-                let result = try body(writer.journal)
-                let progress = writer.journal.progress
-                mirror.withLock { $0 = progress }
+                // Bound in this scope alone, so that nothing keeps the file open while `recover` opens it again.
+                guard let journal = writer.journal else { throw OutboxError.closed }
+                let result = try body(journal)
+                let progress = journal.progress
+                mirror.withLock { $0.progress = progress }
                 return result
             } catch {
-                if writer.journal.connection.isBroken {
-                    writer.journal = try Self.makeJournal(options, now: Timestamp(milliseconds: 0))
-                }
-                throw error
+                throw recover(&writer, from: error)
             }
         }
+    }
+
+    /// Opens the file again after an error. Throws `setAside` once when a new one had to be begun.
+    private func open(_ writer: inout Writer) throws {
+        guard writer.journal == nil, !writer.isClosed else { return }
+        let (journal, aside) = try Self.openJournal(options, now: writer.now, above: [progress.epoch])
+        let progress = journal.progress
+        writer.journal = journal
+        mirror.withLock { $0.progress = progress }
+        if let aside { throw begun(&writer, aside: aside, OutboxError.begunAnew) }
+    }
+
+    private func recover(_ writer: inout Writer, from error: any Error) -> any Error {
+        guard let failure = error as? SQLiteError, failure.isCorrupt || failure.isIOError else {
+            if writer.journal?.isStale == true { writer.journal = nil }
+            return error
+        }
+        writer.journal = nil
+        if failure.isCorrupt { return setAside(&writer, failure) }
+        // When it cannot be opened now, the next call tries again.
+        do { try open(&writer) } catch let error as OutboxError where error.code == .setAside { return error } catch {}
+        return failure
+    }
+
+    /// A reader met damage in the file of that life.
+    func readerFound(_ error: SQLiteError, life: Int) -> any Error {
+        writer.withLock { writer in
+            guard life == self.life else { return OutboxError.begunAnew }
+            writer.journal = nil
+            return setAside(&writer, error)
+        }
+    }
+
+    private func setAside(_ writer: inout Writer, _ error: SQLiteError) -> any Error {
+        do {
+            let aside = try FileSet(directory: options.directory).setAside(now: writer.now)
+            let answer = begun(&writer, aside: aside, OutboxError.setAside(aside, because: error))
+            try open(&writer)
+            return answer
+        } catch {
+            return error
+        }
+    }
+
+    private func begun(_ writer: inout Writer, aside: String, _ answer: OutboxError) -> OutboxError {
+        writer.mustReopenSources = true
+        mirror.withLock { mirror in
+            mirror.life += 1
+            mirror.asides.append(aside)
+        }
+        return answer
     }
 }

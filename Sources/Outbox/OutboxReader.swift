@@ -2,13 +2,20 @@ package import Inventory
 import SQLite
 
 /// Reads beside the writer, page by page: no read transaction outlives a page.
+///
+/// When the file is set aside because it is damaged, every further call throws `OutboxError` (`setAside`): take a new
+/// reader and look at the epoch again.
 package final class OutboxReader {
+    private let outbox: Outbox
+    private let life: Int
     private let connection: Connection
     private let select: Statement
     private let ordinal: Statement
 
-    init(path: String) throws {
-        connection = try Connection.openReader(path: path)
+    init(_ outbox: Outbox) throws {
+        self.outbox = outbox
+        life = outbox.life
+        connection = try Connection.openReader(path: outbox.path, vfs: outbox.options.vfs)
         select = try connection.prepare(
             "SELECT slot, payload FROM events WHERE slot > ?1 AND slot <= ?2 ORDER BY slot LIMIT ?3")
         ordinal = try connection.prepare("SELECT max(ordinal) FROM epochs")
@@ -17,17 +24,19 @@ package final class OutboxReader {
     /// At most `limit` (512) events of the present epoch after a sequence, in order.
     package func page(lane: Lane, after sequence: Int64, limit: Int64 = 512) throws -> [StoredEvent] {
         precondition((1...512).contains(limit))
-        let epoch = try currentOrdinal()
-        select.bind(1, Slot(epoch: epoch, lane: lane, sequence: sequence).packed)
-        select.bind(2, Slot(epoch: epoch, lane: lane, sequence: (1 << 44) - 1).packed)
-        select.bind(3, limit)
-        defer { select.reset() }
-        var events: [StoredEvent] = []
-        while try select.step() {
-            events.append(
-                StoredEvent(lane: lane, sequence: Slot(packed: select.integer(0)).sequence, payload: select.bytes(1)))
+        return try read {
+            let epoch = try currentOrdinal()
+            select.bind(1, Slot(epoch: epoch, lane: lane, sequence: sequence).packed)
+            select.bind(2, Slot(epoch: epoch, lane: lane, sequence: (1 << 44) - 1).packed)
+            select.bind(3, limit)
+            defer { select.reset() }
+            var events: [StoredEvent] = []
+            while try select.step() {
+                let slot = Slot(packed: select.integer(0))
+                events.append(StoredEvent(lane: lane, sequence: slot.sequence, payload: select.bytes(1)))
+            }
+            return events
         }
-        return events
     }
 
     private func currentOrdinal() throws -> Int64 {
@@ -35,24 +44,27 @@ package final class OutboxReader {
         return try ordinal.step() ? ordinal.integer(0) : 1
     }
 
-    /// The oldest open rejects after an id.
-    package func rejects(after id: Int64 = 0, limit: Int64 = 100) throws -> [StoredReject] {
-        let select = try connection.prepare(
-            "SELECT id, source, at, position, code, message, bytes FROM rejects WHERE id > ?1 ORDER BY id LIMIT ?2")
-        select.bind(1, id)
-        select.bind(2, limit)
-        var rejects: [StoredReject] = []
-        while try select.step() {
-            rejects.append(
-                StoredReject(
-                    id: select.integer(0), source: select.text(1) ?? "",
-                    at: Timestamp(milliseconds: select.integer(2)), position: select.text(3) ?? "",
-                    reason: RejectReason(code: select.text(4) ?? "", message: select.text(5) ?? ""),
-                    bytes: select.bytes(6)))
-        }
-        return rejects
+    /// The oldest open rejects after an id, of one source or of all; at most `limit` (1,000).
+    package func rejects(source: String? = nil, after id: Int64 = 0, limit: Int64 = 100) throws -> [StoredReject] {
+        precondition((1...1_000).contains(limit))
+        return try read { try Rejects.list(connection, source: source, after: id, limit: limit) }
+    }
+
+    /// Nil when it is not open any more.
+    package func reject(_ id: Int64) throws -> StoredReject? { try read { try Rejects.find(id, connection) } }
+
+    /// How many are open, of one source or of all.
+    package func openRejects(_ source: String? = nil) throws -> Int64 {
+        try read { try Rejects.count(connection, source: source) }
     }
 
     /// Problems that SQLite's quick check finds; empty is healthy.
     package func quickCheck() throws -> [String] { try connection.quickCheck() }
+
+    private func read<T>(_ body: () throws -> T) throws -> T {
+        guard life == outbox.life else { throw OutboxError.begunAnew }
+        do { return try body() } catch let error as SQLiteError where error.isCorrupt {
+            throw outbox.readerFound(error, life: life)
+        }
+    }
 }

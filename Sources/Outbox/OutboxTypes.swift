@@ -1,4 +1,5 @@
 package import Inventory
+import SQLite
 
 /// Where the outbox lives and what it may use.
 package struct OutboxOptions: Sendable {
@@ -13,6 +14,11 @@ package struct OutboxOptions: Sendable {
     /// Acked events are kept this long, and then up to `keepBytes`.
     package var keepMilliseconds: Int64 = 7 * 86_400_000
     package var keepBytes: Int64 = 1 << 30
+    /// Identities are remembered this many days, and at most `seenLimit` a source; both move by whole days.
+    package var seenDays: Int64 = 45
+    package var seenLimit: Int64 = 5_000_000
+    /// The name of the SQLite VFS, for tests that fail the disk; nil is the system's own.
+    package var vfs: String?
 
     package init(directory: String, site: SiteIdentity, rules: InventoryRules, programVersion: String) {
         self.directory = directory
@@ -69,6 +75,7 @@ package struct StoredReject: Sendable {
     package let at: Timestamp
     package let position: String
     package let reason: RejectReason
+    package let identity: String
     package let bytes: [UInt8]
 }
 
@@ -79,11 +86,40 @@ package enum Room: Sendable, Equatable {
 }
 
 package struct OutboxError: Error, Sendable, CustomStringConvertible {
-    package enum Code: Sendable { case locked, directory, unknownSequence }
+    package enum Code: Sendable {
+        case locked, directory, unknownSequence, closed, unknownReject, stillRejected
+        /// The file was damaged and is kept under another name; a new epoch began in an empty outbox. Sources are to be
+        /// opened again at the stored checkpoints, publishing connects again.
+        case setAside
+    }
 
     package let code: Code
     package let message: String
     package let hint: String
 
     package var description: String { "\(message); \(hint)" }
+}
+
+extension OutboxError {
+    static let closed = OutboxError(code: .closed, message: "the outbox is closed", hint: "the agent is stopping")
+
+    static let begunAnew = OutboxError(
+        code: .setAside, message: "the outbox was damaged and begun anew",
+        hint: "its sources are read again from their beginning; consumers resync")
+
+    static func setAside(_ path: String, because error: SQLiteError) -> OutboxError {
+        OutboxError(
+            code: .setAside, message: "the outbox was damaged (\(error.message)) and is kept as \(path)",
+            hint: "a new epoch began; sources are read again from their beginning, consumers resync; check the disk")
+    }
+
+    static func unknownReject(_ id: Int64) -> OutboxError {
+        OutboxError(code: .unknownReject, message: "no reject \(id) is open", hint: "see waybill rejects list")
+    }
+
+    static func stillRejected(_ id: Int64) -> OutboxError {
+        OutboxError(
+            code: .stillRejected, message: "the record of reject \(id) is rejected again",
+            hint: "mend the mapping or the record, or discard the reject")
+    }
 }

@@ -128,8 +128,8 @@ package final class Connection {
     }
 
     /// Copies the whole database to a new file.
-    package func backup(to path: String) throws(SQLiteError) {
-        let target = try Connection(path: path, mode: .readWriteCreate)
+    package func backup(to path: String, vfs: String? = nil) throws(SQLiteError) {
+        let target = try Connection(path: path, mode: .readWriteCreate, vfs: vfs)
         guard let backup = sqlite3_backup_init(target.handle, "main", handle, "main") else {
             throw target.error(sqlite3_errcode(target.handle), operation: "backup to \(path)")
         }

@@ -40,7 +40,8 @@ package struct Migrator: Sendable {
     package func migrate(_ connection: Connection, backupPath: String?) throws {
         let applied = try appliedCount(connection)
         if applied > migrations.count {
-            let writer = try connection.text("SELECT program_version FROM waybill_migrations ORDER BY number DESC LIMIT 1")
+            let writer = try connection.text(
+                "SELECT program_version FROM waybill_migrations ORDER BY number DESC LIMIT 1")
             throw NewerSchemaError(found: applied, known: migrations.count, writtenBy: writer ?? "unknown")
         }
         let pending = migrations[applied...]
