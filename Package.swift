@@ -22,6 +22,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     ],
     targets: [
         .systemLibrary(name: "CLinux"),
@@ -39,7 +41,10 @@ let package = Package(
             "Agent",
             [
                 "CLinux", "Delivery", "Ingest", "Inventory", "MQTT", "Outbox", "SQLite",
+                .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "TOMLKit", package: "TOMLKit"),
             ]),
         .executableTarget(
@@ -52,7 +57,7 @@ let package = Package(
         .executableTarget(
             name: "waybill-bench",
             dependencies: [
-                "Agent", "Inventory", "MQTT", "Outbox", "SQLite",
+                "Agent", "CLinux", "Inventory", "MQTT", "Outbox", "SQLite",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Benchmarks", swiftSettings: strict),

@@ -1,4 +1,5 @@
 import Agent
+import CLinux
 import Glibc
 import MQTT
 import Synchronization

@@ -26,7 +26,9 @@ package struct ConfigurationCheck {
 
     private func size(_ source: SourceDefinition) -> String {
         var status = stat()
-        guard stat(source.path, &status) == 0 else { return "\(source.path) is not there yet; the agent will wait for it" }
+        guard stat(source.path, &status) == 0 else {
+            return "\(source.path) is not there yet; the agent will wait for it"
+        }
         if source.startsAtEnd { return "\(source.path): a first start reads nothing of its \(status.st_size) bytes" }
         return "\(source.path): a first start reads and publishes \(status.st_size) bytes"
     }
@@ -34,6 +36,7 @@ package struct ConfigurationCheck {
     private func sharesFilesystem(_ path: String) -> Bool {
         var export = stat()
         var data = stat()
-        return stat(path, &export) == 0 && stat(configuration.outbox.directory, &data) == 0 && export.st_dev == data.st_dev
+        return stat(path, &export) == 0 && stat(configuration.outbox.directory, &data) == 0
+            && export.st_dev == data.st_dev
     }
 }

@@ -10,9 +10,17 @@ final class Housekeeping {
     private let stop: StopFlag
     private let logger: Logger
     private let pruneInterval: Int64 = 1_000
+    private let service: ServiceNotification
+    private let pulse: Pulse
     private var nextPrune: Int64 = 0
+    private var nextSign: Int64 = 0
 
-    init(outbox: Outbox, watermarks: Watermarks, stop: StopFlag, logger: Logger) {
+    init(
+        outbox: Outbox, watermarks: Watermarks, stop: StopFlag, logger: Logger, service: ServiceNotification,
+        pulse: Pulse
+    ) {
+        self.service = service
+        self.pulse = pulse
         self.outbox = outbox
         self.watermarks = watermarks
         self.stop = stop
@@ -23,16 +31,27 @@ final class Housekeeping {
         while !stop.isSet {
             watermarks.wait(milliseconds: 1_000)
             turn()
+            signLife()
         }
         turn()
     }
 
+    /// The watchdog is fed by progress: this thread turned, and capture did within a minute.
+    private func signLife() {
+        let now = Clocks.monotonic()
+        guard let interval = service.watchdogInterval, now >= nextSign, now - pulse.last < 60_000 else { return }
+        nextSign = now + interval
+        service.alive()
+    }
+
     private func turn() {
         do {
-            let pending = watermarks.take()
-            if !pending.isEmpty { try outbox.acknowledge(pending) }
+            let (epoch, pending) = watermarks.take()
+            if !pending.isEmpty { try outbox.acknowledge(pending, of: epoch) }
             guard Clocks.monotonic() >= nextPrune else { return }
-            if try outbox.prune(now: Clocks.wall()) == 0 { nextPrune = Clocks.monotonic() + pruneInterval }
+            if try outbox.prune(now: Clocks.wall(), monotonic: Clocks.monotonic()) == 0 {
+                nextPrune = Clocks.monotonic() + pruneInterval
+            }
         } catch {
             logger.error("housekeeping failed", metadata: ["error": "\(error)"])
             nextPrune = Clocks.monotonic() + pruneInterval

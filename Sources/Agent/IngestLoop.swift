@@ -25,6 +25,7 @@ final class IngestLoop {
     private let report: DeliveryReport
     private let stop: StopFlag
     private let logger: Logger
+    private let pulse: Pulse
     private let committed: () -> Void
     private let limits = Limits()
     private var pipelines: [SourcePipeline] = []
@@ -33,8 +34,9 @@ final class IngestLoop {
 
     init(
         configuration: Configuration, outbox: Outbox, report: DeliveryReport, stop: StopFlag, logger: Logger,
-        committed: @escaping () -> Void
+        pulse: Pulse, committed: @escaping () -> Void
     ) {
+        self.pulse = pulse
         self.configuration = configuration
         self.outbox = outbox
         self.report = report
@@ -45,6 +47,7 @@ final class IngestLoop {
 
     func run() {
         while !stop.isSet {
+            pulse.beat()
             do {
                 if pipelines.isEmpty { try openPipelines() }
                 try turn()

@@ -14,52 +14,86 @@ package final class RunningAgent {
     private let watermarks: Watermarks
     private let stop = StopFlag()
     private let captureStop = StopFlag()
+    private let pulse = Pulse()
     private var threads: [OwnedThread] = []
+    private var check: OwnedThread?
+    private static let rebootWindow: Int64 = 10 * 60_000
+    private let control: ControlServer
+    private let service: ServiceNotification
 
-    /// Opens the outbox and starts. Throws what an operator has to mend: configuration, lock, mapping.
-    package init(_ configuration: Configuration, logger: Logger) throws {
+    /// Locks the data directory, opens the outbox, binds the control socket, and starts; never waits for the broker.
+    /// Throws what an operator has to mend: configuration, lock, socket, mapping.
+    package init(
+        _ configuration: Configuration, logger: Logger, environment: (String) -> String? = { _ in nil }
+    ) throws {
         for definition in configuration.sources {
             _ = try SourcePipeline(
                 definition, site: configuration.site, rules: configuration.inventory, checkpoint: nil)
         }
         let outbox = try Outbox(configuration.outbox, now: Clocks.wall())
+        for aside in outbox.asides {
+            logger.error("the outbox was damaged and is begun anew", metadata: ["kept": "\(aside)"])
+        }
         let report = DeliveryReport { logger.warning("delivery", metadata: ["reason": "\($0)"]) }
         let watermarks = Watermarks()
         let delivery = configuration.delivery
         self.outbox = outbox
         self.report = report
         self.watermarks = watermarks
+        service = ServiceNotification(environment: environment)
+        control = try ControlServer(
+            path: configuration.controlSocket,
+            desk: ControlDesk(configuration: configuration, outbox: outbox, report: report), logger: logger)
         session = MQTTSession(options: configuration.mqtt) {
             Publisher(
                 outbox: outbox, settings: delivery, report: report, watermarks: watermarks, now: Clocks.monotonic,
                 wallClock: Clocks.wall)
         }
         start(configuration, logger)
+        checkAfterReboot(logger)
+        service.ready("\(configuration.sources.count) sources, control socket \(configuration.controlSocket)")
+    }
+
+    /// A machine that went down without a clean stop may have damaged the file: looked for beside the work.
+    private func checkAfterReboot(_ logger: Logger) {
+        guard !outbox.wasClosed, Clocks.monotonic() < Self.rebootWindow else { return }
+        check = OwnedThread(name: "waybill-check") { [outbox, report] in
+            let problems = (try? outbox.verify()) ?? ["the check could not be run"]
+            guard let first = problems.first else { return }
+            logger.error("the outbox is damaged", metadata: ["problem": "\(first)", "count": "\(problems.count)"])
+            report.damaged("outbox damaged: \(first)")
+        }
     }
 
     private func start(_ configuration: Configuration, _ logger: Logger) {
         session.start()
         threads.append(
-            OwnedThread(name: "waybill-keep") { [outbox, watermarks, stop] in
-                Housekeeping(outbox: outbox, watermarks: watermarks, stop: stop, logger: logger).run()
+            OwnedThread(name: "waybill-keep") { [outbox, watermarks, stop, service, pulse] in
+                Housekeeping(
+                    outbox: outbox, watermarks: watermarks, stop: stop, logger: logger, service: service, pulse: pulse
+                ).run()
             })
         threads.append(
-            OwnedThread(name: "waybill-ingest") { [outbox, report, captureStop, session] in
+            OwnedThread(name: "waybill-ingest") { [outbox, report, captureStop, session, pulse] in
                 IngestLoop(
                     configuration: configuration, outbox: outbox, report: report, stop: captureStop, logger: logger,
-                    committed: { session.wake() }
+                    pulse: pulse, committed: { session.wake() }
                 ).run()
             })
     }
 
     /// Stops capture, awaits what is in flight, says farewell, stores the watermarks; within about 10 s.
     package func shutDown() {
+        service.stopping()
+        control.stop()
         captureStop.set()
         threads.popLast()?.join()
         session.stop()
         stop.set()
         watermarks.nudge()
         threads.popLast()?.join()
+        check?.join()
+        try? outbox.close()
     }
 
     package var progress: Progress { outbox.progress }

@@ -13,6 +13,12 @@ final class StopFlag: Sendable {
 
     var isSet: Bool { flag.load(ordering: .acquiring) }
 
+    /// Blocks until it is set, at most `milliseconds`.
+    func wait(milliseconds: Int32) {
+        var watched = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        _ = poll(&watched, 1, milliseconds)
+    }
+
     func set() {
         flag.store(true, ordering: .releasing)
         var one: UInt64 = 1

@@ -7,6 +7,7 @@ package final class DeliveryReport: Sendable {
         var isConnected = false
         var trouble: String?
         var pausedReason: String?
+        var damage: String?
         var acked: [Lane: Int64] = [:]
         var sources: [String: String] = [:]
         var meta: [MetaAnnouncement.SourceLine] = []
@@ -23,7 +24,7 @@ package final class DeliveryReport: Sendable {
     /// Reasons in words; empty while all is well.
     package var healthReasons: [String] {
         state.withLock { state in
-            var reasons = [state.trouble, state.pausedReason].compactMap(\.self)
+            var reasons = [state.damage, state.trouble, state.pausedReason].compactMap(\.self)
             for (name, status) in state.sources.sorted(by: { $0.key < $1.key }) where status != "ok" {
                 reasons.append("source \(name): \(status)")
             }
@@ -36,6 +37,9 @@ package final class DeliveryReport: Sendable {
     package func describe(sources: [MetaAnnouncement.SourceLine]) { state.withLock { $0.meta = sources } }
 
     package func source(_ name: String, status: String) { state.withLock { $0.sources[name] = status } }
+
+    /// Stays until the agent starts again.
+    package func damaged(_ reason: String) { state.withLock { $0.damage = reason } }
 
     package func paused(_ reason: String?) { state.withLock { $0.pausedReason = reason } }
 
@@ -66,7 +70,7 @@ package final class DeliveryReport: Sendable {
         }
     }
 
-    func sourceLines(positions: [String: String]) -> [BeaconAnnouncement.SourceLine] {
+    package func sourceLines(positions: [String: String]) -> [BeaconAnnouncement.SourceLine] {
         state.withLock { state in
             state.sources.sorted { $0.key < $1.key }.map {
                 BeaconAnnouncement.SourceLine(name: $0.key, status: $0.value, position: positions[$0.key])

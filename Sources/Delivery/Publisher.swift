@@ -20,6 +20,8 @@ package final class Publisher: SessionHandler {
     private let settings: DeliverySettings
     private let report: DeliveryReport
     private let watermarks: Watermarks
+    /// The epoch whose events this connection sends.
+    private var epoch: Epoch?
     private let now: @Sendable () -> Int64
     private let wallClock: @Sendable () -> Timestamp
     private let topics: Topics
@@ -85,6 +87,8 @@ package final class Publisher: SessionHandler {
         }
         inFlight.removeAll(keepingCapacity: true)
         headLosses.connected()
+        epoch = progress.epoch
+        watermarks.begin(progress.epoch)
         phase = .subscribing(until: now() + Self.subackDeadline)
         port.subscribe([topics.beacon, topics.state])
     }
@@ -173,6 +177,7 @@ package final class Publisher: SessionHandler {
 
     package func refill(_ port: SessionPort) {
         guard case .live = phase, now() >= pausedUntil else { return }
+        guard outbox.progress.epoch == epoch else { return port.disconnect(reason: "a new epoch began") }
         do {
             let reader = try openReader()
             while port.hasRoom, try sendOne(port, reader: reader) {}

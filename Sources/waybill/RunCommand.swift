@@ -22,8 +22,13 @@ struct RunCommand: ParsableCommand {
         sigaddset(&signals, SIGINT)
         pthread_sigmask(SIG_BLOCK, &signals, nil)
         let logger = Logger(label: "waybill") { StreamLogHandler.standardError(label: $0) }
-        let agent = try configured { try RunningAgent(try loadConfiguration(config), logger: logger) }
-        logger.info("started", metadata: ["version": "\(WaybillVersion.text)", "config": "\(config)"])
+        let configuration = try configured { try loadConfiguration(config) }
+        let agent = try configured { try RunningAgent(configuration, logger: logger, environment: environment) }
+        logger.info(
+            "started",
+            metadata: [
+                "version": "\(WaybillVersion.text)", "config": "\(config)", "socket": "\(configuration.controlSocket)",
+            ])
         var signal: Int32 = 0
         sigwait(&signals, &signal)
         logger.info("stopping")

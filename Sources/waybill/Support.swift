@@ -5,6 +5,11 @@ import Glibc
 /// Exit codes, documented and never reused.
 enum Exit {
     static let failed = ExitCode(1)
+    static let notRunning = ExitCode(3)
+    static let noPermission = ExitCode(4)
+    static let noSuchThing = ExitCode(5)
+    static let notConfirmed = ExitCode(6)
+    static let partlyDone = ExitCode(7)
     static let configuration = ExitCode(78)
 }
 
@@ -18,10 +23,11 @@ private func writeLine(_ text: String, to descriptor: Int32) {
     _ = write(descriptor, bytes, bytes.count)
 }
 
+func environment(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
+
 func loadConfiguration(_ path: String) throws -> Configuration {
-    var environment: [String: String] = [:]
-    if let directory = getenv("CREDENTIALS_DIRECTORY") { environment["CREDENTIALS_DIRECTORY"] = String(cString: directory) }
-    return try Configuration.load(path: path, environment: environment)
+    let credentials = environment("CREDENTIALS_DIRECTORY").map { ["CREDENTIALS_DIRECTORY": $0] } ?? [:]
+    return try Configuration.load(path: path, environment: credentials)
 }
 
 /// Whatever stands in the way of a start is the configuration's: said on stderr, exit 78.

@@ -7,5 +7,9 @@ struct Waybill: ParsableCommand {
         commandName: "waybill",
         abstract: "Carries stock changes from a legacy warehouse system to MQTT, none lost.",
         version: WaybillVersion.text,
-        subcommands: [RunCommand.self, CheckCommand.self, TryCommand.self, VersionCommand.self, DemoCommand.self])
+        subcommands: [
+            StatusCommand.self, OutboxCommand.self, WatchCommand.self, RejectsCommand.self, RunCommand.self,
+            CheckCommand.self, TryCommand.self, DemoCommand.self, VersionCommand.self,
+        ],
+        defaultSubcommand: StatusCommand.self)
 }

@@ -13,6 +13,8 @@ package struct Configuration: Sendable {
     package var outbox: OutboxOptions
     package var inventory: InventoryRules
     package var sources: [SourceDefinition]
+    /// Where the running agent answers the commands.
+    package var controlSocket: String
 }
 
 /// All that is wrong with a configuration, in the order of the file.

@@ -53,6 +53,7 @@ struct ConfigurationReader {
         let agent = root.table("agent")
         let dataDirectory = resolve(agent.text("data_dir") ?? "/var/lib/waybill")
         let credentials = resolve(agent.text("credentials_dir") ?? "/etc/waybill/credentials")
+        let controlSocket = resolve(agent.text("control_socket") ?? "/run/waybill/control.sock")
         agent.finish()
         let sources = root.tables("source").map { source($0, timeZone: timeZone) }
         if sources.isEmpty { root.problems.add("", "at least one [[source]] is needed") }
@@ -68,11 +69,12 @@ struct ConfigurationReader {
         root.finish()
         return Configuration(
             site: site, timeZone: timeZone, mqtt: mqtt, delivery: delivery, outbox: outbox, inventory: rules,
-            sources: sources)
+            sources: sources, controlSocket: controlSocket)
     }
 
     private func reportTwins(_ sources: [SourceDefinition]) {
-        for (index, source) in sources.enumerated() where sources[..<index].contains(where: { $0.name == source.name }) {
+        for (index, source) in sources.enumerated() where sources[..<index].contains(where: { $0.name == source.name })
+        {
             root.problems.add("source.\(index).name", "source \"\(source.name)\" is there twice")
         }
     }
@@ -86,7 +88,9 @@ struct ConfigurationReader {
         rules.allocation =
             table.choice("allocation", InventoryRules.Allocation.self, "untracked, location, site") ?? .untracked
         for name in table.texts("unused") ?? [] {
-            if let bucket = Bucket(name: name) { rules.unused.insert(bucket) } else {
+            if let bucket = Bucket(name: name) {
+                rules.unused.insert(bucket)
+            } else {
                 table.wrong("unused", "\"\(name)\" is no bucket")
             }
         }
@@ -119,7 +123,9 @@ struct ConfigurationReader {
         let names = table.texts("brokers") ?? []
         let brokers = names.compactMap { name in
             let address = BrokerAddress(name)
-            if address == nil { table.wrong("brokers", "each wants the form mqtts://host:8883, without user or password") }
+            if address == nil {
+                table.wrong("brokers", "each wants the form mqtts://host:8883, without user or password")
+            }
             return address
         }
         if names.isEmpty { table.problems.add("mqtt", "mqtt.brokers is missing") }
@@ -131,7 +137,8 @@ struct ConfigurationReader {
         options.certificateFile = table.text("cert_file").map(resolve)
         options.keyFile = table.text("key_file").map(resolve)
         options.window = table.number("window", in: 1...500) ?? options.window
-        options.maxPacketBytes = table.measure("max_packet", units: ConfigurationTable.sizes).map { Int($0) } ?? options.maxPacketBytes
+        options.maxPacketBytes =
+            table.measure("max_packet", units: ConfigurationTable.sizes).map { Int($0) } ?? options.maxPacketBytes
         delivery.noSubscriber = table.choice("no_subscriber", ReasonPolicy.NoSubscriber.self, "hold, accept") ?? .hold
         let rate = table.measure("catch_up_rate", units: ["/s": 1])
         if rate == 0 { table.wrong("catch_up_rate", "0 would never drain a backlog; leave it out for no limit") }
@@ -146,7 +153,9 @@ struct ConfigurationReader {
     }
 
     private func batches(_ table: ConfigurationTable, _ batches: inout DeliverySettings.Batches) {
-        if table.flag("off") == true { batches.above = nil } else {
+        if table.flag("off") == true {
+            batches.above = nil
+        } else {
             batches.above = table.number("above", in: 1...1_000_000).map(Int64.init) ?? batches.above
         }
         batches.events = table.number("events", in: 1...100) ?? batches.events
@@ -158,7 +167,9 @@ struct ConfigurationReader {
         enum Start: String { case beginning, end }
         let name = table.required("name")
         if !SiteIdentity.isName(name) { table.wrong("name", "wants letters, digits, '.', '_' and '-', at most 64") }
-        if let kind = table.text("kind"), kind != "tail" { table.wrong("kind", "\"\(kind)\" is not available in this version") }
+        if let kind = table.text("kind"), kind != "tail" {
+            table.wrong("kind", "\"\(kind)\" is not available in this version")
+        }
         let path = resolve(table.required("path"))
         let format = self.format(table.table("format"))
         let rules = table.tables("event").map(rule)
@@ -181,14 +192,17 @@ struct ConfigurationReader {
 
     private func format(_ table: ConfigurationTable) -> FormatDefinition {
         var format = FormatDefinition()
-        if let type = table.text("type"), type != "csv" { table.wrong("type", "\"\(type)\" is not available in this version") }
+        if let type = table.text("type"), type != "csv" {
+            table.wrong("type", "\"\(type)\" is not available in this version")
+        }
         format.delimiter = byte(table, "delimiter") ?? format.delimiter
         format.quote = byte(table, "quote") ?? format.quote
         format.hasHeader = table.flag("header") ?? true
         format.columns = table.texts("columns") ?? []
         format.encoding = table.text("encoding") ?? format.encoding
         if !TextDecoder.encodings.contains(format.encoding) {
-            table.wrong("encoding", "\"\(format.encoding)\" is none of \(TextDecoder.encodings.joined(separator: ", "))")
+            table.wrong(
+                "encoding", "\"\(format.encoding)\" is none of \(TextDecoder.encodings.joined(separator: ", "))")
         }
         table.finish()
         return format

@@ -113,6 +113,7 @@ package struct Demo {
 
         [agent]
         data_dir = "data"
+        control_socket = "control.sock"
 
         [outbox]
         reserve = "1MiB"

@@ -1,0 +1,105 @@
+import FoundationEssentials
+import Glibc
+import Hummingbird
+import Inventory
+import Logging
+import NIOCore
+import NIOPosix
+import Synchronization
+
+/// HTTP over a unix socket, for this program's own commands and for `curl --unix-socket`.
+final class ControlServer {
+    private var socketPath: ControlSocketPath
+    private let desk: ControlDesk
+    private let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    private let isListening = StopFlag()
+    private let hasEnded = StopFlag()
+    private let failure = FailureNote()
+    private var task: Task<Void, Never>?
+
+    private final class FailureNote: Sendable {
+        let text = Mutex<String?>(nil)
+    }
+
+    /// Returns when the socket listens; throws `ControlError` otherwise.
+    init(path: String, desk: ControlDesk, logger: Logger) throws {
+        socketPath = try ControlSocketPath(path)
+        self.desk = desk
+        var quiet = logger
+        quiet.logLevel = .critical
+        let application = Application(
+            router: Self.router(desk),
+            configuration: ApplicationConfiguration(address: .unixDomainSocket(path: path), serverName: "waybill"),
+            onServerRunning: { [isListening] _ in isListening.set() },
+            eventLoopGroupProvider: .shared(group), logger: quiet)
+        task = Task { [isListening, hasEnded, failure] in
+            do { try await application.runService(gracefulShutdownSignals: []) } catch {
+                failure.text.withLock { $0 = "\(error)" }
+            }
+            hasEnded.set()
+            isListening.set()
+        }
+        isListening.wait(milliseconds: 10_000)
+        guard !hasEnded.isSet, isListening.isSet else {
+            throw ControlError(
+                "cannot listen at \(path): \(failure.text.withLock { $0 } ?? "no answer")",
+                hint: "check [agent] control_socket and the rights of its directory")
+        }
+        socketPath.claim()
+    }
+
+    func stop() {
+        task?.cancel()
+        hasEnded.wait(milliseconds: 2_000)
+        socketPath.release()
+        group.shutdownGracefully { _ in }
+    }
+
+    // MARK: routes
+
+    private static func router(_ desk: ControlDesk) -> Router<BasicRequestContext> {
+        let router = Router()
+        router.get("/v1/status") { _, _ in try answer(try desk.status()) }
+        router.get("/v1/outbox") { _, _ in try answer(try desk.outboxDocument()) }
+        router.get("/v1/rejects") { request, _ in
+            let query = request.uri.queryParameters
+            let after = query["after"].flatMap { Int64($0) } ?? 0
+            let documents = try desk.rejects(source: query["source"].map { String($0) }, after: after)
+            return Response(status: .ok, body: ResponseBody(byteBuffer: ByteBuffer(bytes: try lines(documents))))
+        }
+        router.get("/v1/rejects/:id") { _, context in try answer(try desk.reject(try id(context))) }
+        router.post("/v1/rejects/:id/retry") { _, context in try answer(try desk.retry(try id(context))) }
+        router.post("/v1/rejects/:id/discard") { _, context in try answer(try desk.discard(try id(context))) }
+        router.get("/v1/watch") { _, _ in Response(status: .ok, body: watch(desk)) }
+        return router
+    }
+
+    private static func id(_ context: BasicRequestContext) throws -> Int64 {
+        try context.parameters.require("id", as: Int64.self)
+    }
+
+    private static func answer(_ document: (some Encodable)?) throws -> Response {
+        guard let document else { return Response(status: .notFound) }
+        return Response(status: .ok, body: ResponseBody(byteBuffer: ByteBuffer(bytes: try lines([document]))))
+    }
+
+    /// One object a line.
+    private static func lines(_ documents: [some Encodable]) throws -> [UInt8] {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return try documents.reduce(into: []) { $0 += [UInt8](try encoder.encode($1)) + [0x0A] }
+    }
+
+    /// Looks five times a second, and hands on what was appended since.
+    private static func watch(_ desk: ControlDesk) -> ResponseBody {
+        ResponseBody { writer in
+            var (epoch, heads) = desk.heads()
+            while !Task.isCancelled {
+                let lines = try desk.appended(after: &heads, of: &epoch)
+                if lines.isEmpty { try await Task.sleep(for: .milliseconds(200)) }
+                for line in lines { try await writer.write(ByteBuffer(bytes: line)) }
+            }
+            try await writer.finish(nil)
+        }
+    }
+}
