@@ -67,7 +67,9 @@ let package = Package(
         tests("IngestTests", ["Ingest", "Inventory"]),
         tests("OutboxTests", ["Outbox", "Inventory", "SQLite"]),
         tests("DeliveryTests", ["Delivery", "Inventory"]),
-        tests("AgentTests", ["Agent", "Ingest", "Inventory", "MQTT"]),
+        tests(
+            "AgentTests",
+            ["Agent", "CLinux", "Ingest", "Inventory", "MQTT", "Outbox", .product(name: "Logging", package: "swift-log")]),
     ],
     swiftLanguageModes: [.v6]
 )

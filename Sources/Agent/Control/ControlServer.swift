@@ -32,7 +32,8 @@ final class ControlServer {
             configuration: ApplicationConfiguration(address: .unixDomainSocket(path: path), serverName: "waybill"),
             onServerRunning: { [isListening] _ in isListening.set() },
             eventLoopGroupProvider: .shared(group), logger: quiet)
-        task = Task { [isListening, hasEnded, failure] in
+        // On its own thread, so that a start never waits for the shared pool.
+        task = Task(executorPreference: EventLoopExecutor(group.next())) { [isListening, hasEnded, failure] in
             do { try await application.runService(gracefulShutdownSignals: []) } catch {
                 failure.text.withLock { $0 = "\(error)" }
             }
