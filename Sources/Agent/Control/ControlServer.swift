@@ -51,9 +51,9 @@ final class ControlServer {
 
     func stop() {
         task?.cancel()
-        hasEnded.wait(milliseconds: 2_000)
+        hasEnded.wait(milliseconds: 5_000)
         socketPath.release()
-        group.shutdownGracefully { _ in }
+        if hasEnded.isSet { group.shutdownGracefully { _ in } }
     }
 
     // MARK: routes
