@@ -5,6 +5,7 @@ import Inventory
 import Logging
 import NIOCore
 import NIOPosix
+import ServiceLifecycle
 import Synchronization
 
 /// HTTP over a unix socket, for this program's own commands and for `curl --unix-socket`.
@@ -15,7 +16,8 @@ final class ControlServer {
     private let isListening = StopFlag()
     private let hasEnded = StopFlag()
     private let failure = FailureNote()
-    private var task: Task<Void, Never>?
+    private let services: ServiceGroup
+    private let executor: EventLoopExecutor
 
     private final class FailureNote: Sendable {
         let text = Mutex<String?>(nil)
@@ -32,9 +34,12 @@ final class ControlServer {
             configuration: ApplicationConfiguration(address: .unixDomainSocket(path: path), serverName: "waybill"),
             onServerRunning: { [isListening] _ in isListening.set() },
             eventLoopGroupProvider: .shared(group), logger: quiet)
+        services = ServiceGroup(
+            configuration: ServiceGroupConfiguration(services: [.init(service: application)], logger: quiet))
         // On its own thread, so that a start never waits for the shared pool.
-        task = Task(executorPreference: EventLoopExecutor(group.next())) { [isListening, hasEnded, failure] in
-            do { try await application.runService(gracefulShutdownSignals: []) } catch {
+        executor = EventLoopExecutor(group.next())
+        Task(executorPreference: executor) { [services, isListening, hasEnded, failure] in
+            do { try await services.run() } catch {
                 failure.text.withLock { $0 = "\(error)" }
             }
             hasEnded.set()
@@ -49,10 +54,12 @@ final class ControlServer {
         socketPath.claim()
     }
 
+    /// Lets nobody in any more and ends what is being answered; within 5 s.
     func stop() {
-        task?.cancel()
-        hasEnded.wait(milliseconds: 5_000)
+        // First, since a connection that comes while the server ends is lost to both sides.
         socketPath.release()
+        Task(executorPreference: executor) { [services] in await services.triggerGracefulShutdown() }
+        hasEnded.wait(milliseconds: 5_000)
         if hasEnded.isSet { group.shutdownGracefully { _ in } }
     }
 
@@ -95,7 +102,7 @@ final class ControlServer {
     private static func watch(_ desk: ControlDesk) -> ResponseBody {
         ResponseBody { writer in
             var (epoch, heads) = desk.heads()
-            while !Task.isCancelled {
+            while !Task.isCancelled, !Task.isShuttingDownGracefully {
                 let lines = try desk.appended(after: &heads, of: &epoch)
                 if lines.isEmpty { try await Task.sleep(for: .milliseconds(200)) }
                 for line in lines { try await writer.write(ByteBuffer(bytes: line)) }
