@@ -67,7 +67,8 @@ let package = Package(
         tests("InventoryTests", ["Inventory"]),
         tests("SQLiteTests", ["SQLite"]),
         tests("IngestTests", ["Ingest", "Inventory"]),
-        tests("OutboxTests", ["Outbox", "Inventory", "SQLite"]),
+        .target(name: "CFaultVFS", dependencies: ["CSQLite"], path: "Tests/CFaultVFS"),
+        tests("OutboxTests", ["CFaultVFS", "Inventory", "Outbox", "SQLite"]),
         tests("DeliveryTests", ["Delivery", "Inventory"]),
         tests(
             "AgentTests",
