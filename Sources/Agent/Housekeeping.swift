@@ -1,4 +1,6 @@
+import CLinux
 import Delivery
+import Glibc
 import Inventory
 import Logging
 import Outbox
@@ -14,6 +16,7 @@ final class Housekeeping {
     private let pulse: Pulse
     private var nextPrune: Int64 = 0
     private var nextSign: Int64 = 0
+    private var nextTrim: Int64 = 0
 
     init(
         outbox: Outbox, watermarks: Watermarks, stop: StopFlag, logger: Logger, service: ServiceNotification,
@@ -32,8 +35,16 @@ final class Housekeeping {
             watermarks.wait(milliseconds: 1_000)
             turn()
             signLife()
+            giveMemoryBack()
         }
         turn()
+    }
+
+    /// Gives freed memory back once a minute: a burst must not stay in the resident size for ever.
+    private func giveMemoryBack() {
+        guard Clocks.monotonic() >= nextTrim else { return }
+        nextTrim = Clocks.monotonic() + 60_000
+        malloc_trim(0)
     }
 
     /// The watchdog is fed by progress: this thread turned, and capture did within a minute.

@@ -1,3 +1,4 @@
+import CLinux
 package import Delivery
 import Glibc
 import Ingest
@@ -40,6 +41,8 @@ package final class RunningAgent {
         self.outbox = outbox
         self.report = report
         self.watermarks = watermarks
+        // Few threads allocate at once; more arenas only keep more freed memory.
+        mallopt(M_ARENA_MAX, 2)
         service = ServiceNotification(environment: environment)
         control = try ControlServer(
             path: configuration.controlSocket,

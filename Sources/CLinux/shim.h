@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <iconv.h>
 #include <linux/magic.h>
+#include <malloc.h>
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>

@@ -55,6 +55,12 @@ struct ConfigurationTests {
         #expect(problems(minimal.replacing("[mqtt]", with: "[outbox]\n\(line)\n[mqtt]")).count == 1)
     }
 
+    @Test(arguments: ["[commands]\nrequesters = []", "[http]\nlisten = \"x\"", "[lanes.critical]\nmax_age = \"60s\""])
+    func `a key of a later version is refused as such, never ignored`(lines: String) {
+        let found = problems(minimal.replacing("[mqtt]", with: "\(lines)\n[mqtt]"))
+        #expect(found.count == 1 && found[0].contains("is not available in this version"))
+    }
+
     @Test func `two sources of one name are refused`() {
         let second =
             "\n[[source]]\nname = \"moves\"\npath = \"b\"\n[[source.event]]\ntype = \"stock.moved\"\nsku = \"i\"\n"

@@ -50,7 +50,7 @@ final class Export {
     /// Reads until there is no more, as the agent does, and keeps the checkpoint.
     func drain(_ pipeline: SourcePipeline, at monotonic: Int64 = 0) throws -> [CapturedRecord] {
         var records: [CapturedRecord] = []
-        for _ in 0..<100 {
+        for _ in 0..<1_000 {
             let read = try pipeline.read(maxBytes: 1 << 20, now: Timestamp(milliseconds: 0), monotonic: monotonic)
             records += read.batch?.records ?? []
             if let batch = read.batch { checkpoint = batch.checkpoint }
@@ -251,6 +251,14 @@ struct PipelineTests {
     @Test func `a line of five megabytes is rejected once and the next one is read`() throws {
         try export.append(header + "RC;1;5\n" + String(repeating: "x", count: 5 << 20) + "\nRC;2;5\n")
         #expect(skus(try export.drain(try export.pipeline())) == ["1", "!too_long", "2"])
+    }
+
+    @Test func `a quote that is never closed costs its own line, not the rest of the file`() throws {
+        let lines = (0..<150_000).map { "RC;\($0);5" }.joined(separator: "\n")
+        try export.append(header + "RC;\"1;5\n" + lines + "\n")
+        let records = skus(try export.drain(try export.pipeline()))
+        #expect(records.first == "!quote")
+        #expect(records.count == 150_001 && records.last == "149999")
     }
 
     @Test func `a quoted field spans lines, also when it arrives in two pieces`() throws {

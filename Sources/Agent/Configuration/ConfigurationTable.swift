@@ -126,11 +126,21 @@ final class ConfigurationTable {
         return Expression(sql: sql, file: problems.file, line: place.line, column: place.column + 1)
     }
 
+    /// Keys that are documented for later parts of the program: refused, never ignored.
+    private static let later: Set<String> = [
+        "commands", "http", "reconcile", "outbox.wait_receipt", "max_age", "types", "expect_every", "checks", "mode",
+        "query", "cursor", "ack",
+    ]
+
     /// Reports keys that nobody asked for.
     func finish() {
         for key in table.keys where !asked.contains(key) {
             if ["password", "token", "secret", "key"].contains(key) {
                 wrong(key, "secrets do not belong here; put it into a file of the credentials directory")
+                continue
+            }
+            if Self.later.contains(full(key)) || Self.later.contains(key) {
+                wrong(key, "is not available in this version")
                 continue
             }
             let near = asked.map { ($0, editDistance(key, $0)) }.min { ($0.1, $0.0) < ($1.1, $1.0) }

@@ -53,6 +53,12 @@ package struct CSVDecoder: Sendable {
     }
 
     package mutating func decode(_ line: RawLine) -> DecodedItem? {
+        if pending != nil, !line.bytes.contains(format.quote) {
+            // Still inside the quote: appended in place, or a stray quote would cost the square of what follows it.
+            pending?.bytes.append(UInt8(ascii: "\n"))
+            pending?.bytes.append(contentsOf: line.bytes)
+            return nil
+        }
         var whole = line
         if var open = pending {
             open.bytes.append(UInt8(ascii: "\n"))

@@ -22,6 +22,8 @@ final class FollowedFile {
     private var hole: (offset: Int64, since: Int64)?
 
     static let longestLine = 1 << 20
+    /// Enough for a batch of records; more is read only where no line ends in it.
+    private static let usualRead = 128 << 10
     /// How long NUL bytes may still be filled in (NFS shows a hole before its data), in milliseconds.
     private static let holePatience: Int64 = 60_000
 
@@ -58,11 +60,20 @@ final class FollowedFile {
             lastGrowth = reader.monotonic
         }
         let start = position.offset
-        let bytes = file.read(at: start, most: reader.maxBytes)
+        var bytes = file.read(at: start, most: Self.usualRead)
         if bytes.isEmpty { return [] }
         var records: [CapturedRecord] = []
-        let boundary = try consume(bytes, reader, &records)
+        var boundary = try consume(bytes, reader, &records)
+        if (decoder.pendingOffset ?? start + Int64(boundary)) == start, bytes.count == Self.usualRead {
+            // No record ends in it: a long line, or a quote that is closed far away.
+            decoder.dropPending()
+            bytes = file.read(at: start, most: reader.maxBytes)
+            boundary = try consume(bytes, reader, &records)
+        }
         position.offset = decoder.pendingOffset ?? start + Int64(boundary)
+        if position.offset == start, boundary > 0, bytes.count >= Self.longestLine {
+            records.append(neverClosed(bytes))
+        }
         if position.offset == start, boundary == 0 || isFinal, !waitsForHole(reader) {
             try finish(bytes, isFinal: isFinal, reader, &records)
         }
@@ -146,6 +157,15 @@ final class FollowedFile {
     /// The lineage's id: the one before it and the first data line, so the same files read again give the same ids.
     private func nameLineage(_ first: Record) {
         position.lineage = Digest(sha256: Array((position.previousLineage + "|").utf8) + first.bytes).hex
+    }
+
+    /// A quote that is open for longer than a record may be: its first line is rejected and the next one read as usual.
+    private func neverClosed(_ bytes: [UInt8]) -> CapturedRecord {
+        let first = bytes.prefix { $0 != 0x0A }
+        let told = reject(
+            position.offset, Array(first.prefix(4_096)), "quote", "a quote is not closed within \(bytes.count) bytes")
+        position.offset += Int64(first.count + 1)
+        return told
     }
 
     private func tooLong(_ bytes: [UInt8], _ reader: RecordReader) -> CapturedRecord {
