@@ -21,7 +21,7 @@ test: build      ## all tests
 	$(SWIFT) test --skip-build $(WARNINGS)
 
 lint:            ## format and boundaries
-	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests
+	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests Benchmarks
 
 check: lint test ## what a change must pass
 

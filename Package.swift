@@ -72,7 +72,10 @@ let package = Package(
         tests("DeliveryTests", ["Delivery", "Inventory"]),
         tests(
             "AgentTests",
-            ["Agent", "CLinux", "Ingest", "Inventory", "MQTT", "Outbox", .product(name: "Logging", package: "swift-log")]),
+            [
+                "Agent", "CLinux", "Ingest", "Inventory", "MQTT", "Outbox",
+                .product(name: "Logging", package: "swift-log"),
+            ]),
     ],
     swiftLanguageModes: [.v6]
 )

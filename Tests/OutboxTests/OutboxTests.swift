@@ -24,7 +24,9 @@ final class TemporaryOutbox {
         return try Outbox(options, now: now)
     }
 
-    func record(_ name: String, quantity: String = "5", type: EventType = .received, content: String? = nil) throws -> CapturedRecord {
+    func record(_ name: String, quantity: String = "5", type: EventType = .received, content: String? = nil) throws
+        -> CapturedRecord
+    {
         let hash = Digest(sha256: content ?? name)
         let identity = RecordIdentity(text: name, recordHash: hash, isTracked: true)
         let derived = EventID.derive(site: site, source: "moves", record: identity, type: type, n: 0)
@@ -34,13 +36,16 @@ final class TemporaryOutbox {
             mappingVersion: "0", traceparent: derived.traceparent)
         let delta = try Quantity(quantity)
         draft.changes = [
-            .init(key: StockKey(sku: "A", location: "L"), bucket: .unrestricted, delta: type == .shipped ? delta.negated : delta)
+            .init(
+                key: StockKey(sku: "A", location: "L"), bucket: .unrestricted,
+                delta: type == .shipped ? delta.negated : delta)
         ]
         return CapturedRecord(identity: identity, outcome: .events([draft]), bytes: Array(name.utf8), position: "f:0")
     }
 
     func batch(_ records: [CapturedRecord], at position: String = "p") -> CaptureBatch {
-        CaptureBatch(source: "moves", records: records, checkpoint: Checkpoint(kind: "tail", text: position, position: position))
+        CaptureBatch(
+            source: "moves", records: records, checkpoint: Checkpoint(kind: "tail", text: position, position: position))
     }
 }
 
@@ -52,7 +57,8 @@ struct OutboxTests {
     @Test func `events, heads, stock and checkpoint are there together after a reopening`() throws {
         do {
             let outbox = try temporary.open()
-            let batch = temporary.batch([try temporary.record("1"), try temporary.record("2", type: .shipped)], at: "17")
+            let batch = temporary.batch(
+                [try temporary.record("1"), try temporary.record("2", type: .shipped)], at: "17")
             #expect(try outbox.append([batch], now: temporary.now).events == 2)
         }
         let outbox = try temporary.open()
@@ -64,11 +70,14 @@ struct OutboxTests {
         #expect(text.contains(#""version":2,"unrestricted":"0""#))
     }
 
-    @Test func `the same record again is suppressed, and with other content it is a conflict that changes nothing`() throws {
+    @Test func `the same record again is suppressed, and with other content it is a conflict that changes nothing`()
+        throws
+    {
         let outbox = try temporary.open()
         _ = try outbox.append([temporary.batch([try temporary.record("1")])], now: temporary.now)
         let again = try outbox.append(
-            [temporary.batch([try temporary.record("1"), try temporary.record("1", content: "other")])], now: temporary.now)
+            [temporary.batch([try temporary.record("1"), try temporary.record("1", content: "other")])],
+            now: temporary.now)
         #expect(again.events == 0)
         #expect(again.suppressed == 1)
         #expect(again.conflicts == 1)
@@ -92,7 +101,8 @@ struct OutboxTests {
     @Test func `sequences go on after pruning and a restart`() throws {
         do {
             let outbox = try temporary.open { $0.keepMilliseconds = 0 }
-            _ = try outbox.append([temporary.batch([try temporary.record("1"), try temporary.record("2")])], now: temporary.now)
+            _ = try outbox.append(
+                [temporary.batch([try temporary.record("1"), try temporary.record("2")])], now: temporary.now)
             try outbox.acknowledge([.standard: 2])
             let later = Timestamp(milliseconds: temporary.now.milliseconds + 1)
             #expect(try outbox.prune(now: later) == 2)
@@ -104,8 +114,12 @@ struct OutboxTests {
     }
 
     @Test func `what is not acked is never pruned`() throws {
-        let outbox = try temporary.open { $0.keepMilliseconds = 0; $0.keepBytes = 0 }
-        _ = try outbox.append([temporary.batch([try temporary.record("1"), try temporary.record("2")])], now: temporary.now)
+        let outbox = try temporary.open {
+            $0.keepMilliseconds = 0
+            $0.keepBytes = 0
+        }
+        _ = try outbox.append(
+            [temporary.batch([try temporary.record("1"), try temporary.record("2")])], now: temporary.now)
         try outbox.acknowledge([.standard: 1])
         let later = Timestamp(milliseconds: temporary.now.milliseconds + 1)
         #expect(try outbox.prune(now: later) == 1)
@@ -114,7 +128,8 @@ struct OutboxTests {
 
     @Test func `the acked watermark only rises and never passes the head`() throws {
         let outbox = try temporary.open()
-        _ = try outbox.append([temporary.batch([try temporary.record("1"), try temporary.record("2")])], now: temporary.now)
+        _ = try outbox.append(
+            [temporary.batch([try temporary.record("1"), try temporary.record("2")])], now: temporary.now)
         try outbox.acknowledge([.standard: 99])
         try outbox.acknowledge([.standard: 1])
         #expect(outbox.progress.lanes[.standard]?.acked == 2)

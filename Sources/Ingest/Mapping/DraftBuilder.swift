@@ -44,7 +44,9 @@ struct DraftBuilder {
         return movement
     }
 
-    private func key(sku: String, _ location: MappingField, _ lot: MappingField, _ owner: MappingField) throws -> StockKey {
+    private func key(sku: String, _ location: MappingField, _ lot: MappingField, _ owner: MappingField) throws
+        -> StockKey
+    {
         let key = StockKey(
             sku: sku, location: fields[location] ?? "", lot: fields[lot] ?? "", owner: fields[owner] ?? "")
         guard key.isValid else {

@@ -41,7 +41,8 @@ struct ExpressionCompiler {
     private func check(_ expression: Expression) throws {
         let prefix = "SELECT ("
         do { _ = try connection.prepare("\(prefix)\(expression.sql)) FROM (\(subquery))") } catch {
-            let inside = min(max(0, (error.errorOffset ?? prefix.utf8.count) - prefix.utf8.count), expression.sql.utf8.count)
+            let inside = min(
+                max(0, (error.errorOffset ?? prefix.utf8.count) - prefix.utf8.count), expression.sql.utf8.count)
             let place = "\(expression.file):\(expression.line):\(expression.column + inside)"
             throw IngestError("\(place): \(error.message) in \"\(expression.sql)\"", hint: nearest(error.message))
         }

@@ -5,7 +5,8 @@ import Glibc
 enum LookupTable {
     static func read(name: String, path: String) throws -> [String: String] {
         guard let bytes = readFile(path) else {
-            throw IngestError("lookup table \"\(name)\" (\(path)) cannot be read", hint: "check the path and its rights")
+            throw IngestError(
+                "lookup table \"\(name)\" (\(path)) cannot be read", hint: "check the path and its rights")
         }
         var decoder = try CSVDecoder(format: FormatDefinition(), columns: nil)
         var table: [String: String] = [:]

@@ -34,7 +34,9 @@ package final class Mapping {
         self.source = source
         self.rules = rules
         let lookups = try Dictionary(
-            uniqueKeysWithValues: definition.lookups.map { ($0.key, try LookupTable.read(name: $0.key, path: $0.value)) })
+            uniqueKeysWithValues: definition.lookups.map {
+                ($0.key, try LookupTable.read(name: $0.key, path: $0.value))
+            })
         connection = try Connection(path: "", mode: .memory)
         try MappingFunctions.register(
             on: connection, zone: try TimeZoneRules(name: timeZone), lookups: lookups, notes: notes)
@@ -49,7 +51,8 @@ package final class Mapping {
             for field in MappingField.allCases { text += "\u{1F}" + (rule.expressions[field]?.sql ?? "") }
         }
         for (name, table) in lookups.sorted(by: { $0.key < $1.key }) {
-            text += "\u{1E}\(name)" + table.sorted { $0.key < $1.key }.map { "\u{1F}\($0.key)\u{1F}\($0.value)" }.joined()
+            text +=
+                "\u{1E}\(name)" + table.sorted { $0.key < $1.key }.map { "\u{1F}\($0.key)\u{1F}\($0.value)" }.joined()
         }
         return String(Digest(sha256: text).hex.prefix(8))
     }
@@ -70,7 +73,9 @@ package final class Mapping {
     }
 
     /// `place`: the record's identity where the mapping gives no id, and its origin.
-    package func map(_ record: Record, fallbackIdentity: String, object: String, capturedAt: Timestamp) -> CapturedRecord {
+    package func map(_ record: Record, fallbackIdentity: String, object: String, capturedAt: Timestamp)
+        -> CapturedRecord
+    {
         let hash = Digest(sha256: record.bytes)
         var identity = RecordIdentity(text: fallbackIdentity, recordHash: hash, isTracked: false)
         let outcome: CapturedRecord.Outcome
@@ -97,13 +102,15 @@ package final class Mapping {
         } catch {
             outcome = .reject(Self.reason(of: error))
         }
-        return CapturedRecord(identity: identity, outcome: outcome, bytes: record.bytes, position: "\(object):\(record.offset)")
+        return CapturedRecord(
+            identity: identity, outcome: outcome, bytes: record.bytes, position: "\(object):\(record.offset)")
     }
 
     private func unmatched(_ record: Record) throws -> CapturedRecord.Outcome {
         for (index, ignore) in ignores.enumerated() where try isTrue(ignore, record) { return .ignored(rule: index) }
         return .reject(
-            RejectReason(code: "unmapped", message: "no [[source.event]] and no [[source.ignore]] applies to this record"))
+            RejectReason(
+                code: "unmapped", message: "no [[source.event]] and no [[source.ignore]] applies to this record"))
     }
 
     private func isTrue(_ statement: Statement, _ record: Record) throws -> Bool {

@@ -23,7 +23,8 @@ struct TimeZoneRules: Sendable {
     init(name: String) throws {
         let isName = !name.isEmpty && !name.hasPrefix("/") && !name.contains("..")
         guard isName, let bytes = Self.file("/usr/share/zoneinfo/" + name) else {
-            throw IngestError("time zone \"\(name)\" is not known", hint: "use a name such as Europe/Berlin; is tzdata installed?")
+            throw IngestError(
+                "time zone \"\(name)\" is not known", hint: "use a name such as Europe/Berlin; is tzdata installed?")
         }
         try read(bytes, name: name)
     }
