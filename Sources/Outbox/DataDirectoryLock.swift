@@ -31,6 +31,9 @@ final class DataDirectoryLock: Sendable {
 
     deinit { close(descriptor) }
 
+    /// Lets go before the end of the process; may be called twice.
+    func release() { flock(descriptor, LOCK_UN) }
+
     private static func read(_ file: Int32) -> String {
         var buffer = [UInt8](repeating: 0, count: 32)
         let count = pread(file, &buffer, buffer.count, 0)

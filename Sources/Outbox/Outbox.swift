@@ -224,6 +224,7 @@ package final class Outbox: Sendable {
             writer.journal = nil
             writer.isClosed = true
         }
+        lock.release()
     }
 
     // MARK: looking
