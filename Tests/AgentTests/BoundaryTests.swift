@@ -24,7 +24,9 @@ struct BoundaryTests {
             let text = try String(contentsOf: folder.appendingPathComponent(file), encoding: .utf8)
             return text.split(separator: "\n").compactMap { line -> (file: String, module: String)? in
                 let words = line.split(separator: " ")
-                guard let place = words.firstIndex(of: "import"), place <= 1, place + 1 < words.count else { return nil }
+                guard let place = words.firstIndex(of: "import"), place <= 1, place + 1 < words.count else {
+                    return nil
+                }
                 return (file, String(words[place + 1]))
             }
         }
