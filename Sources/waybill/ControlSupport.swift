@@ -56,12 +56,6 @@ func printJSON(_ document: some Encodable) throws {
     printLine(String(decoding: try encoder.encode(document), as: UTF8.self))
 }
 
-func padded(_ text: String, _ width: Int) -> String { text + String(repeating: " ", count: max(0, width - text.count)) }
-
-func rightAligned(_ text: String, _ width: Int) -> String {
-    String(repeating: " ", count: max(0, width - text.count)) + text
-}
-
 /// The lanes as a small table.
 func laneTable(_ lanes: [StatusDocument.LaneLine]) -> [String] {
     let heading = padded("lane", 10) + ["head", "acked", "backlog"].map { rightAligned($0, 12) }.joined()

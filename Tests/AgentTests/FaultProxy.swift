@@ -1,6 +1,8 @@
 import Foundation
 import Synchronization
 
+@testable import Agent
+
 // A TCP proxy on loopback that damages MQTT connections on demand: resets, swallowed PUBACKs, stalls, half-open links.
 // One thread pumps all connections; a fault holds until the next one is set.
 
@@ -31,7 +33,7 @@ final class FaultProxy: Sendable {
 
     init(upstream: UInt16) throws {
         self.upstream = upstream
-        (listener, port) = try listenOnLoopback()
+        (listener, port) = try Loopback.bind(backlog: 16)
         Thread.detachNewThread { [self] in Pump(proxy: self).run() }
     }
 
@@ -104,11 +106,11 @@ final class FaultProxy: Sendable {
         private func accept() {
             let client = Glibc.accept(proxy.listener, nil, nil)
             guard client >= 0 else { return }
-            let broker = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-            var address = loopbackAddress(port: proxy.upstream)
-            let code = withSocketAddress(&address) { connect(broker, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) }
-            let link = Link(client: client, broker: broker)
-            if code == 0 { links.append(link) } else { end(link) }
+            guard let broker = Loopback.connect(port: proxy.upstream) else {
+                close(client)
+                return
+            }
+            links.append(Link(client: client, broker: broker))
         }
 
         /// False when the connection is over.
@@ -188,37 +190,13 @@ final class FaultProxy: Sendable {
     }
 }
 
-func loopbackAddress(port: UInt16) -> sockaddr_in {
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_port = port.bigEndian
-    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-    return address
-}
-
-func withSocketAddress<R>(_ address: inout sockaddr_in, _ body: (UnsafeMutablePointer<sockaddr>) -> R) -> R {
-    withUnsafeMutablePointer(to: &address) { $0.withMemoryRebound(to: sockaddr.self, capacity: 1, body) }
-}
-
-/// A listening socket on a free port.
-func listenOnLoopback() throws -> (descriptor: Int32, port: UInt16) {
-    let door = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    var address = loopbackAddress(port: 0)
-    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-    let code = withSocketAddress(&address) { bind(door, $0, length) == 0 ? listen(door, 16) : -1 }
-    guard code == 0, withSocketAddress(&address, { getsockname(door, $0, &length) }) == 0 else {
-        throw POSIXError(.EADDRINUSE)
-    }
-    return (door, UInt16(bigEndian: address.sin_port))
-}
-
 /// Answers each connection's first packet with the same bytes and closes.
 final class ScriptedBroker: Sendable {
     let port: UInt16
     private let listener: Int32
 
     init(says bytes: [UInt8]) throws {
-        let (listener, port) = try listenOnLoopback()
+        let (listener, port) = try Loopback.bind(backlog: 16)
         self.listener = listener
         self.port = port
         Thread.detachNewThread {

@@ -133,11 +133,10 @@ final class ControlDesk: Sendable {
     private static func usage() -> StatusDocument.Usage {
         var usage = rusage()
         getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
-        let seconds = [usage.ru_utime, usage.ru_stime].reduce(0) { $0 + Double($1.tv_sec) + Double($1.tv_usec) / 1e6 }
         let pages = (FileBytes.text("/proc/self/statm") ?? "").split(separator: " ").dropFirst().first.flatMap {
             Int64($0)
         }
         return StatusDocument.Usage(
-            cpuSeconds: seconds, residentBytes: (pages ?? 0) * Int64(sysconf(Int32(_SC_PAGESIZE))))
+            cpuSeconds: usage.cpuSeconds, residentBytes: (pages ?? 0) * Int64(sysconf(Int32(_SC_PAGESIZE))))
     }
 }

@@ -59,7 +59,7 @@ package final class ChildProcess {
         var usage = rusage()
         wait4(pid, &status, 0, &usage)
         hasEnded = true
-        cpuSeconds = [usage.ru_utime, usage.ru_stime].reduce(0) { $0 + Double($1.tv_sec) + Double($1.tv_usec) / 1e6 }
+        cpuSeconds = usage.cpuSeconds
         return status
     }
 }

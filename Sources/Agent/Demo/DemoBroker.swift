@@ -61,36 +61,15 @@ package final class DemoBroker {
     }
 
     private static func freePort() throws -> UInt16 {
-        let probe = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(probe) }
-        var address = loopback(port: 0)
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let code = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(probe, $0, length) == 0 ? getsockname(probe, $0, &length) : -1
-            }
-        }
-        guard code == 0 else { throw FileError(operation: "bind", path: "127.0.0.1", code: errno) }
-        return UInt16(bigEndian: address.sin_port)
+        let (probe, port) = try Loopback.bind(backlog: nil)
+        close(probe)
+        return port
     }
 
     private func canConnect() -> Bool {
-        let probe = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(probe) }
-        var address = Self.loopback(port: port)
-        return withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(probe, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
-            }
-        }
-    }
-
-    private static func loopback(port: UInt16) -> sockaddr_in {
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = port.bigEndian
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        return address
+        guard let probe = Loopback.connect(port: port) else { return false }
+        close(probe)
+        return true
     }
 }
 

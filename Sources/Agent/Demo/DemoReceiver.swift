@@ -75,10 +75,6 @@ final class DemoReceiver: Sendable {
         )
     }
 
-    private static func padded(_ text: String, _ width: Int) -> String {
-        text + String(repeating: " ", count: max(0, width - text.count))
-    }
-
     private struct Event: Decodable {
         struct Payload: Decodable {
             struct Amount: Decodable { var value: String? }

@@ -113,7 +113,7 @@ final class FollowedFile {
     ) throws {
         let start = position.offset
         if bytes.count >= Self.longestLine {
-            if !position.skipsLine { records.append(tooLong(bytes, reader)) }
+            if !position.skipsLine { records.append(tooLong(bytes)) }
             position.skipsLine = true
             position.offset = start + Int64(bytes.count)
         } else if isFinal {
@@ -168,7 +168,7 @@ final class FollowedFile {
         return told
     }
 
-    private func tooLong(_ bytes: [UInt8], _ reader: RecordReader) -> CapturedRecord {
+    private func tooLong(_ bytes: [UInt8]) -> CapturedRecord {
         reject(
             position.offset, Array(bytes.prefix(4_096)), "too_long", "a line is longer than \(Self.longestLine) bytes")
     }
