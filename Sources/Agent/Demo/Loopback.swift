@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// TCP on 127.0.0.1, for the demo's broker and for tests.
