@@ -50,6 +50,8 @@ struct SeenCost {
                 key: StockKey(sku: "\(number % 5_000)", location: "A"), bucket: .unrestricted,
                 delta: one)
         ]
-        return CapturedRecord(identity: identity, outcome: .events([draft]), bytes: [], position: "\(number)")
+        return CapturedRecord(
+            identity: identity, outcome: .events([draft]), bytes: [],
+            position: RecordPosition(object: "bench", offset: Int64(number)))
     }
 }

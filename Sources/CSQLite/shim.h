@@ -7,7 +7,12 @@
 static inline sqlite3_destructor_type waybill_sqlite_static(void) { return SQLITE_STATIC; }
 static inline sqlite3_destructor_type waybill_sqlite_transient(void) { return SQLITE_TRANSIENT; }
 
-/* Variadic functions are not imported either. */
+/* Variadic functions are not imported either. Before the first connection: without its statistics SQLite takes no
+   process-wide lock for each allocation. */
+static inline int waybill_sqlite_config_no_memory_statistics(void) {
+    return sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 static inline int waybill_sqlite_config_defensive(sqlite3 *db, int on) {
     return sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, on, (int *)0);
 }

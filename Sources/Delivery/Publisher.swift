@@ -81,7 +81,7 @@ package final class Publisher: SessionHandler {
 
     package func connected(_ port: SessionPort) {
         let progress = outbox.progress
-        feeds = Lane.allCases.map { LaneFeed(lane: $0, watermark: progress.lanes[$0]?.acked ?? 0) }
+        feeds = Lane.allCases.map { LaneFeed(lane: $0, watermark: progress.lanes[$0].acked) }
         for feed in feeds.indices {
             feeds[feed].queue.sendAlone(upTo: headLosses.aloneUpTo[feeds[feed].queue.lane] ?? 0)
         }
@@ -199,12 +199,12 @@ package final class Publisher: SessionHandler {
         let moment = now()
         let ready = feeds.filter { feed in
             let queue = feed.queue
-            guard let head = progress.lanes[queue.lane]?.head, queue.next <= head else { return false }
+            guard queue.next <= progress.lanes[queue.lane].head else { return false }
             return queue.maySend(now: moment) && (!queue.isProbing(now: moment) || queue.messagesInFlight == 0)
         }
         guard let lane = scheduler.next(among: ready.map(\.queue.lane)) else { return false }
         let index = Int(lane.rawValue)
-        let backlog = (progress.lanes[lane]?.head ?? 0) - feeds[index].queue.watermark
+        let backlog = progress.lanes[lane].head - feeds[index].queue.watermark
         if backlog > 1000, !pace.take(now: moment) { return false }
         let alone = travelsAlone(feeds[index].queue, backlog: backlog, now: moment)
         guard
@@ -355,10 +355,9 @@ package final class Publisher: SessionHandler {
         let progress = outbox.progress
         let lanes = Lane.allCases.map { lane in
             let line = progress.lanes[lane]
-            let head = line?.head ?? 0
-            let acked = max(line?.acked ?? 0, feeds[Int(lane.rawValue)].queue.watermark)
+            let acked = max(line.acked, feeds[Int(lane.rawValue)].queue.watermark)
             return BeaconAnnouncement.LaneLine(
-                name: lane.name, epoch: progress.epoch.text, head: head, acked: acked, backlog: head - acked)
+                name: lane.name, epoch: progress.epoch.text, head: line.head, acked: acked, backlog: line.head - acked)
         }
         let reasons = healthSent
         let positions = try Dictionary(

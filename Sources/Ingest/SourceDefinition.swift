@@ -51,19 +51,29 @@ package struct Expression: Sendable, Equatable {
     }
 }
 
-package enum MappingField: String, CaseIterable, Sendable {
+/// What a rule may give of an event, each by an SQL expression.
+package enum MappingField: Int, CaseIterable, Sendable {
     case when, id, sku, gtin, quantity, uom, location, lot, owner, bucket, reason, document, correlation
-    case toLocation = "to_location"
-    case toLot = "to_lot"
-    case toOwner = "to_owner"
-    case toBucket = "to_bucket"
-    case toSKU = "to_sku"
-    case expected, counted, unrestricted, quarantined, damaged, blocked, allocated
-    case inTransit = "in_transit"
-    case occurredAt = "occurred_at"
-    case reasonText = "reason_text"
-    case documentType = "document_type"
-    case documentLine = "document_line"
+    case toLocation, toLot, toOwner, toBucket, toSKU
+    case expected, counted, unrestricted, quarantined, damaged, blocked, allocated, inTransit
+    case occurredAt, reasonText, documentType, documentLine
+
+    /// The key in a configuration.
+    package var name: String {
+        switch self {
+        case .toLocation: "to_location"
+        case .toLot: "to_lot"
+        case .toOwner: "to_owner"
+        case .toBucket: "to_bucket"
+        case .toSKU: "to_sku"
+        case .inTransit: "in_transit"
+        case .occurredAt: "occurred_at"
+        case .reasonText: "reason_text"
+        case .documentType: "document_type"
+        case .documentLine: "document_line"
+        default: "\(self)"
+        }
+    }
 }
 
 package struct EventRule: Sendable {

@@ -26,10 +26,19 @@ extension UnsafeMutablePointer<UInt8> {
 
     /// 16 lower-case hex digits.
     func putHex(_ word: UInt64, at offset: Int) {
-        for index in 0..<16 {
-            let nibble = UInt8(truncatingIfNeeded: word >> UInt64(60 - 4 * index)) & 15
-            self[offset + index] = nibble + (nibble < 10 ? 0x30 : 0x57)
-        }
+        let out = UnsafeMutableRawPointer(self + offset)
+        out.storeBytes(of: Self.hexDigits(of: UInt32(truncatingIfNeeded: word >> 32)), as: UInt64.self)
+        out.storeBytes(of: Self.hexDigits(of: UInt32(truncatingIfNeeded: word)), toByteOffset: 8, as: UInt64.self)
+    }
+
+    /// All eight at once: each nibble gets a byte of its own, then 0x30, and 0x27 more where it is a letter.
+    private static func hexDigits(of half: UInt32) -> UInt64 {
+        var nibbles = UInt64(half)
+        nibbles = (nibbles << 16 | nibbles) & 0x0000_FFFF_0000_FFFF
+        nibbles = (nibbles << 8 | nibbles) & 0x00FF_00FF_00FF_00FF
+        nibbles = (nibbles << 4 | nibbles) & 0x0F0F_0F0F_0F0F_0F0F
+        let letters = (nibbles + 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101
+        return (nibbles + 0x3030_3030_3030_3030 + letters * 0x27).bigEndian
     }
 }
 

@@ -1,38 +1,45 @@
 /// The buckets of one stock key and its version. A bucket is nil until a level names it.
 package struct Balance: Sendable, Hashable {
-    private var buckets: [Int64?]
-    package var version: Int64
+    /// Millionths by bucket; 0 where it is unknown.
+    private var figures: SIMD8<Int64> = .zero
+    /// A bit by bucket.
+    private var known: UInt8 = 0
+    package var version: Int64 = 0
 
     package init(rules: InventoryRules) {
-        buckets = Bucket.allCases.map { bucket in
-            if rules.unused.contains(bucket) { return 0 }
-            if bucket == .allocated, rules.allocation == .untracked { return nil }
-            return rules.baselineZero ? 0 : nil
+        for bucket in Bucket.allCases {
+            let isTracked = bucket != .allocated || rules.allocation != .untracked
+            if rules.unused.contains(bucket) || rules.baselineZero && isTracked { put(0, in: bucket) }
         }
-        version = 0
     }
 
-    /// As stored: millionths by bucket in the order of `Bucket.allCases`.
-    package init(stored buckets: [Int64?], version: Int64) {
-        precondition(buckets.count == Bucket.allCases.count)
-        self.buckets = buckets
+    /// As stored: millionths by bucket.
+    package init(version: Int64, stored: (Bucket) -> Int64?) {
         self.version = version
+        for bucket in Bucket.allCases {
+            if let millionths = stored(bucket) { put(millionths, in: bucket) }
+        }
+    }
+
+    private mutating func put(_ millionths: Int64, in bucket: Bucket) {
+        figures[Int(bucket.rawValue)] = millionths
+        known |= 1 << bucket.rawValue
     }
 
     package subscript(bucket: Bucket) -> Quantity? {
-        buckets[Int(bucket.rawValue)].map { Quantity(unchecked: $0) }
+        stored(bucket).map { Quantity(unchecked: $0) }
     }
 
-    package func stored(_ bucket: Bucket) -> Int64? { buckets[Int(bucket.rawValue)] }
+    package func stored(_ bucket: Bucket) -> Int64? {
+        known & 1 << bucket.rawValue == 0 ? nil : figures[Int(bucket.rawValue)]
+    }
 
     /// Nil when a part is unknown.
     package var onHand: Quantity? {
-        var sum: Int64 = 0
-        for bucket in [Bucket.unrestricted, .quarantined, .damaged, .blocked] {
-            guard let part = stored(bucket) else { return nil }
-            sum += part
-        }
-        return Quantity(unchecked: sum)
+        guard let unrestricted = stored(.unrestricted), let quarantined = stored(.quarantined),
+            let damaged = stored(.damaged), let blocked = stored(.blocked)
+        else { return nil }
+        return Quantity(unchecked: unrestricted + quarantined + damaged + blocked)
     }
 
     /// May be negative: oversold.
@@ -46,7 +53,7 @@ package struct Balance: Sendable, Hashable {
     package mutating func apply(_ change: StockChange, rules: InventoryRules) throws(InventoryError) {
         guard !rules.unused.contains(change.bucket), let before = self[change.bucket] else { return }
         var after = self
-        after.buckets[Int(change.bucket.rawValue)] = try before.adding(change.delta).millionths
+        after.put(try before.adding(change.delta).millionths, in: change.bucket)
         try after.checkDerived()
         self = after
     }
@@ -64,7 +71,7 @@ package struct Balance: Sendable, Hashable {
     package mutating func set(_ bucket: Bucket, to quantity: Quantity, rules: InventoryRules) {
         guard !rules.unused.contains(bucket) else { return }
         if bucket == .allocated, rules.allocation == .untracked { return }
-        buckets[Int(bucket.rawValue)] = quantity.millionths
+        put(quantity.millionths, in: bucket)
     }
 
     private func checkDerived() throws(InventoryError) {

@@ -33,11 +33,10 @@ package struct CapturedRecord: Sendable {
     package var identity: RecordIdentity
     package var outcome: Outcome
     /// The record's bytes as read, kept until the commit so that a late reject can store them.
-    package var bytes: [UInt8]
-    /// Human words: file and offset.
-    package var position: String
+    package var bytes: ArraySlice<UInt8>
+    package var position: RecordPosition
 
-    package init(identity: RecordIdentity, outcome: Outcome, bytes: [UInt8], position: String) {
+    package init(identity: RecordIdentity, outcome: Outcome, bytes: ArraySlice<UInt8>, position: RecordPosition) {
         self.identity = identity
         self.outcome = outcome
         self.bytes = bytes
@@ -60,5 +59,26 @@ package struct RejectReason: Sendable, Equatable {
     package init(code: String, message: String) {
         self.code = code
         self.message = message
+    }
+}
+
+/// Where a record stands, for people: an object, such as a file's name, and a place in it.
+package struct RecordPosition: Sendable, Equatable, CustomStringConvertible {
+    package var object: String
+    package var offset: Int64
+
+    package init(object: String, offset: Int64) {
+        self.object = object
+        self.offset = offset
+    }
+
+    package var description: String { "\(object):\(offset)" }
+
+    /// Reads what `description` gave; an object may hold colons. Offset 0 where there is none.
+    package init(_ text: String) {
+        let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+        let number = parts.count > 1 ? parts.last.flatMap { Int64($0) } : nil
+        object = number == nil ? text : parts.dropLast().joined(separator: ":")
+        offset = number ?? 0
     }
 }

@@ -21,6 +21,8 @@ package struct Digest: Hashable, Sendable {
 
     package init(sha256 bytes: [UInt8]) { self = bytes.withUnsafeBytes { Digest(sha256: $0) } }
 
+    package init(sha256 bytes: ArraySlice<UInt8>) { self = bytes.withUnsafeBytes { Digest(sha256: $0) } }
+
     package init(sha256 text: String) {
         var text = text
         self = text.withUTF8 { Digest(sha256: UnsafeRawBufferPointer($0)) }

@@ -23,7 +23,7 @@ package struct EventDraft: Sendable, Equatable {
     package var timeQuality: TimeQuality
     package var capturedAt: Timestamp
     package var mappingVersion: String
-    package var traceparent: String
+    package var traceparent: Traceparent
     /// For `source.loss` only.
     package var loss: SourceLoss?
     /// For `stock.conflict` only.
@@ -31,7 +31,7 @@ package struct EventDraft: Sendable, Equatable {
 
     package init(
         id: EventID, type: EventType, sku: String, origin: Origin, occurredAt: Timestamp,
-        timeQuality: TimeQuality, capturedAt: Timestamp, mappingVersion: String, traceparent: String
+        timeQuality: TimeQuality, capturedAt: Timestamp, mappingVersion: String, traceparent: Traceparent
     ) {
         self.id = id
         self.type = type

@@ -66,16 +66,52 @@ package struct EventID: Hashable, Sendable, CustomStringConvertible {
     /// that cannot: no two lists of parts give the same bytes.
     package static func derive(
         site: SiteIdentity, source: String, record: RecordIdentity, type: EventType, n: Int
-    ) -> (id: EventID, traceparent: String) {
-        var parts = [site.tenant, site.site, source, record.text, type.rawValue, String(n)]
-        if type == .conflict { parts.append(record.recordHash.hex) }
-        let digest = Digest(sha256: parts.joined(separator: "\u{1F}"))
+    ) -> (id: EventID, traceparent: Traceparent) {
+        let digest = withParts(site, source, record, type, n) { Digest(sha256: $0) }
         let (a, b) = digest.prefix16
         let id = EventID(
             high: (a & 0xFFFF_FFFF_FFFF_0FFF) | 0x8000, low: (b & 0x3FFF_FFFF_FFFF_FFFF) | 0x8000_0000_0000_0000)
         let (c, d) = digest.suffix16
-        let trace = "00-\(hexText(c | 1))\(hexText(d))-\(hexText(record.recordHash.prefix8 | 1))-00"
-        return (id, trace)
+        return (id, Traceparent(trace: (c | 1, d), parent: record.recordHash.prefix8 | 1))
+    }
+
+    /// The joined parts, in place: this runs once an event.
+    private static func withParts(
+        _ site: SiteIdentity, _ source: String, _ record: RecordIdentity, _ type: EventType, _ n: Int,
+        _ body: (UnsafeRawBufferPointer) -> Digest
+    ) -> Digest {
+        let (name, number) = (type.rawValue, String(n))
+        let hash = type == .conflict ? record.recordHash.hex : nil
+        let fixed = site.tenant.utf8.count + site.site.utf8.count + source.utf8.count + name.utf8.count
+        let room = fixed + record.text.utf8.count + number.utf8.count + (hash?.utf8.count ?? 0) + 6
+        return withUnsafeTemporaryAllocation(byteCount: room, alignment: 1) { buffer in
+            var count = 0
+            func put(_ text: String) {
+                var text = text
+                text.withUTF8 { UnsafeMutableRawBufferPointer(rebasing: buffer[count...]).copyBytes(from: $0) }
+                count += text.utf8.count
+            }
+            func separate() {
+                buffer[count] = 0x1F
+                count += 1
+            }
+            put(site.tenant)
+            separate()
+            put(site.site)
+            separate()
+            put(source)
+            separate()
+            put(record.text)
+            separate()
+            put(name)
+            separate()
+            put(number)
+            if let hash {
+                separate()
+                put(hash)
+            }
+            return body(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+        }
     }
 
     /// Reads 36 characters, hex digits of either case.
@@ -114,5 +150,37 @@ extension EventID: ASCIIText {
         out[13] = UInt8(ascii: "-")
         out[18] = UInt8(ascii: "-")
         return 36
+    }
+}
+
+/// W3C Trace Context of an event: `00-<32 hex digits>-<16 hex digits>-00`.
+package struct Traceparent: Hashable, Sendable, CustomStringConvertible {
+    private let high: UInt64
+    private let low: UInt64
+    private let parent: UInt64
+
+    /// Neither may be 0.
+    package init(trace: (UInt64, UInt64), parent: UInt64) {
+        precondition((trace.0 | trace.1) != 0 && parent != 0)
+        (high, low) = trace
+        self.parent = parent
+    }
+
+    package var description: String { asciiText }
+}
+
+extension Traceparent: ASCIIText {
+    static var longest: Int { 55 }
+
+    func write(to out: UnsafeMutablePointer<UInt8>) -> Int {
+        out.putDecimal(0, width: 2, at: 0)
+        out[2] = UInt8(ascii: "-")
+        out.putHex(high, at: 3)
+        out.putHex(low, at: 19)
+        out[35] = UInt8(ascii: "-")
+        out.putHex(parent, at: 36)
+        out[52] = UInt8(ascii: "-")
+        out.putDecimal(0, width: 2, at: 53)
+        return 55
     }
 }

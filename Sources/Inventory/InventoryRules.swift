@@ -14,7 +14,7 @@ package struct InventoryRules: Sendable, Equatable {
     /// The lane that an event travels on; `availableFell` says whether it lowered what is available, `reversing`
     /// what type of event a `stock.reversed` takes back: it travels as that one.
     package func lane(of type: EventType, availableFell: Bool, reversing original: EventType? = nil) -> Lane {
-        if let lane = laneOverrides[type] { return lane }
+        if !laneOverrides.isEmpty, let lane = laneOverrides[type] { return lane }
         if type == .reversed, let original, original != .reversed {
             return lane(of: original, availableFell: availableFell)
         }

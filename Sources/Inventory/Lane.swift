@@ -19,3 +19,36 @@ package enum Lane: UInt8, CaseIterable, Sendable, Comparable {
 
     package static func < (a: Lane, b: Lane) -> Bool { a.rawValue < b.rawValue }
 }
+
+/// One value for each lane.
+package struct ByLane<Value> {
+    private var critical: Value
+    private var standard: Value
+    private var bulk: Value
+
+    package init(_ value: (Lane) throws -> Value) rethrows {
+        critical = try value(.critical)
+        standard = try value(.standard)
+        bulk = try value(.bulk)
+    }
+
+    package subscript(lane: Lane) -> Value {
+        get {
+            switch lane {
+            case .critical: critical
+            case .standard: standard
+            case .bulk: bulk
+            }
+        }
+        set {
+            switch lane {
+            case .critical: critical = newValue
+            case .standard: standard = newValue
+            case .bulk: bulk = newValue
+            }
+        }
+    }
+}
+
+extension ByLane: Sendable where Value: Sendable {}
+extension ByLane: Equatable where Value: Equatable {}

@@ -43,7 +43,7 @@ package struct Movement: Sendable {
             return [change(from, bucket, try required())]
         default:
             let changes = try unsigned(rules: rules)
-            return changes.filter { !rules.unused.contains($0.bucket) }
+            return rules.unused.isEmpty ? changes : changes.filter { !rules.unused.contains($0.bucket) }
         }
     }
 
@@ -123,17 +123,20 @@ package struct Movement: Sendable {
     // MARK: what a record may say
 
     private func checkGoods(rules: InventoryRules) throws(InventoryError) {
-        for named in [bucket, toBucket ?? bucket] {
-            guard named.isOnHand else {
-                throw InventoryError(
-                    code: "bucket", message: "\(type.rawValue) wants a bucket that is on hand, not \(named.name)")
-            }
-            guard !rules.unused.contains(named) else { throw unused(named) }
-        }
+        try checkGoods(bucket, rules: rules)
+        if let toBucket { try checkGoods(toBucket, rules: rules) }
         if type == .moved || type == .picked, to.sku != from.sku {
             throw InventoryError(
                 code: "sku", message: "\(type.rawValue) keeps its SKU; \(from.sku) to \(to.sku) is stock.converted")
         }
+    }
+
+    private func checkGoods(_ named: Bucket, rules: InventoryRules) throws(InventoryError) {
+        guard named.isOnHand else {
+            throw InventoryError(
+                code: "bucket", message: "\(type.rawValue) wants a bucket that is on hand, not \(named.name)")
+        }
+        guard !rules.unused.contains(named) else { throw unused(named) }
     }
 
     private func unused(_ bucket: Bucket) -> InventoryError {

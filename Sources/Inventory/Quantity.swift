@@ -32,10 +32,9 @@ package struct Quantity: Hashable, Sendable, Comparable, CustomStringConvertible
         var fractionDigits = -1
         var digits = 0
         var integerDigits = 0
-        var bytes = Array(text.utf8)[...]
-        let isNegative = bytes.first == UInt8(ascii: "-")
-        if isNegative || bytes.first == UInt8(ascii: "+") { bytes = bytes.dropFirst() }
-        for byte in bytes {
+        let first = text.utf8.first
+        let isNegative = first == UInt8(ascii: "-")
+        for byte in text.utf8.dropFirst(isNegative || first == UInt8(ascii: "+") ? 1 : 0) {
             if byte == UInt8(ascii: "."), fractionDigits < 0 {
                 fractionDigits = 0
                 continue
@@ -88,6 +87,14 @@ package struct Quantity: Hashable, Sendable, Comparable, CustomStringConvertible
 
     /// The shortest exact text: no exponent, no zeros at the end, no `-0`.
     package var description: String { asciiText }
+
+    /// `description` as bytes, valid within `body` only.
+    package func withText<R>(_ body: (UnsafeRawBufferPointer) -> R) -> R {
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Self.longest) { buffer in
+            let count = buffer.baseAddress.map(write(to:)) ?? 0
+            return body(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<count]))
+        }
+    }
 
     package static func < (a: Quantity, b: Quantity) -> Bool { a.millionths < b.millionths }
 }

@@ -6,7 +6,7 @@ package struct StockConflict: Sendable, Equatable {
     /// The later record as text, at most 4 KiB of it; bytes that are no UTF-8 show as U+FFFD.
     package var record: String
 
-    package init(identity: String, earlierHash: UInt64, record: [UInt8]) {
+    package init(identity: String, earlierHash: UInt64, record: ArraySlice<UInt8>) {
         self.identity = identity
         self.earlierHash = earlierHash
         self.record = String(decoding: record.prefix(Self.recordLimitBytes), as: UTF8.self)
@@ -19,7 +19,7 @@ extension EventDraft {
     /// The `stock.conflict` that stands in for this event: it tells of both records and changes nothing. Its id is that
     /// of the later record's content, so the same conflict read again has the same id.
     package func conflict(
-        site: SiteIdentity, record: RecordIdentity, earlierHash: UInt64, bytes: [UInt8]
+        site: SiteIdentity, record: RecordIdentity, earlierHash: UInt64, bytes: ArraySlice<UInt8>
     ) -> EventDraft {
         let derived = EventID.derive(site: site, source: origin.source, record: record, type: .conflict, n: 0)
         var told = EventDraft(

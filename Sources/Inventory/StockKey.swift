@@ -17,7 +17,18 @@ package struct StockKey: Hashable, Sendable, Comparable {
 
     /// False when the SKU is empty or a field holds the separator 0x1F.
     package var isValid: Bool {
-        !sku.isEmpty && ![sku, location, lot, owner].contains { $0.utf8.contains(0x1F) }
+        !sku.isEmpty && !Self.holdsSeparator(sku) && !Self.holdsSeparator(location) && !Self.holdsSeparator(lot)
+            && !Self.holdsSeparator(owner)
+    }
+
+    private static func holdsSeparator(_ text: String) -> Bool { text.utf8.contains(0x1F) }
+
+    /// What is empty costs nothing; keys of one site mostly leave the same fields empty.
+    package func hash(into hasher: inout Hasher) {
+        hasher.combine(sku)
+        if !location.isEmpty { hasher.combine(location) }
+        if !lot.isEmpty { hasher.combine(lot) }
+        if !owner.isEmpty { hasher.combine(owner) }
     }
 
     package static func < (a: StockKey, b: StockKey) -> Bool {

@@ -10,7 +10,10 @@ struct Appender {
     private let rules: InventoryRules
     private let now: Timestamp
     private let seen: SeenIdentities
-    private var heads: [Int64]
+    private var heads: ByLane<Int64>
+    /// The lines of the record at hand; kept for their room.
+    private var lines: [BalanceLine] = []
+    private var places: [Int] = []
     private var balances: BalanceCache
     private var newSources: [String: JournalSource] = [:]
     private var result = AppendResult()
@@ -24,19 +27,13 @@ struct Appender {
         var acceptsOld = false
     }
 
-    private struct Posting {
-        let draft: EventDraft
-        let lane: Lane
-        let lines: [BalanceLine]
-    }
-
     /// The journal's balances are taken, not copied: after a failure they are read from the file again.
     init(journal: Journal, rules: InventoryRules, now: Timestamp) {
         self.journal = journal
         self.rules = rules
         self.now = now
         seen = SeenIdentities(journal: journal, day: now.milliseconds / JournalSource.dayMilliseconds)
-        heads = Lane.allCases.map { journal.progress.lanes[$0]?.head ?? 0 }
+        heads = ByLane { journal.progress.lanes[$0].head }
         balances = journal.balances
         journal.balances = BalanceCache()
     }
@@ -66,7 +63,7 @@ struct Appender {
             try balances.writeDirty(journal.statements.upsertStock)
             try writeHeads()
         }
-        for lane in Lane.allCases { journal.progress.lanes[lane]?.head = heads[Int(lane.rawValue)] }
+        for lane in Lane.allCases { journal.progress.lanes[lane].head = heads[lane] }
         journal.balances = balances
         journal.sources.merge(newSources) { _, new in new }
         return result
@@ -114,11 +111,11 @@ struct Appender {
         balances.mark()
         do {
             if drafts.count == 1 {
-                try write(try apply(drafts[0]), &origin)
+                let lane = try apply(drafts[0])
+                try write(drafts[0], lane, lines, &origin)
             } else {
-                var postings: [Posting] = []
-                for draft in drafts { postings.append(try apply(draft)) }
-                for posting in postings { try write(posting, &origin) }
+                let postings = try drafts.map { draft in (draft, try apply(draft), lines) }
+                for (draft, lane, lines) in postings { try write(draft, lane, lines, &origin) }
             }
             result.events += drafts.count
             if record.identity.isTracked { origin.noted += 1 }
@@ -129,50 +126,53 @@ struct Appender {
         }
     }
 
-    /// Throws before anything of the event is written.
-    private mutating func apply(_ draft: EventDraft) throws -> Posting {
-        var lines: [BalanceLine] = []
+    /// Leaves the event's lines in `lines`; throws before anything of it is written.
+    private mutating func apply(_ draft: EventDraft) throws -> Lane {
+        lines.removeAll(keepingCapacity: true)
+        places.removeAll(keepingCapacity: true)
         var availableFell = false
         for change in draft.changes {
-            let index = try line(of: change.key, in: &lines)
+            let index = try line(of: change.key)
             try lines[index].balance.apply(change, rules: rules)
             if change.lowersAvailable { availableFell = true }
         }
         for level in draft.levels {
-            let index = try line(of: level.key, in: &lines)
+            let index = try line(of: level.key)
             let before = lines[index].balance
             try lines[index].balance.apply(level, rules: rules)
             if lines[index].balance.isLessAvailable(than: before) { availableFell = true }
         }
-        for line in lines { balances.put(line.balance, for: line.key) }
-        let lane = rules.lane(of: draft.type, availableFell: availableFell, reversing: draft.reversedType)
-        return Posting(draft: draft, lane: lane, lines: lines)
+        for index in lines.indices { balances.put(lines[index].balance, at: places[index]) }
+        return rules.lane(of: draft.type, availableFell: availableFell, reversing: draft.reversedType)
     }
 
-    private mutating func line(of key: StockKey, in lines: inout [BalanceLine]) throws -> Int {
+    private mutating func line(of key: StockKey) throws -> Int {
         if let index = lines.firstIndex(where: { $0.key == key }) { return index }
-        var balance = try balances.balance(of: key, rules: rules, select: journal.statements.selectStock)
+        let place = try balances.place(of: key, rules: rules, select: journal.statements.selectStock)
+        var balance = balances[place]
         balance.version += 1
         lines.append(BalanceLine(key: key, balance: balance))
+        places.append(place)
         return lines.count - 1
     }
 
-    private mutating func write(_ posting: Posting, _ origin: inout Origin) throws {
+    private mutating func write(
+        _ draft: EventDraft, _ lane: Lane, _ lines: [BalanceLine], _ origin: inout Origin
+    ) throws {
         let capture = try capture(&origin)
-        let index = Int(posting.lane.rawValue)
-        heads[index] += 1
-        let sequence = heads[index]
+        heads[lane] += 1
+        let sequence = heads[lane]
         let insert = journal.statements.insertEvent
-        insert.bind(1, Slot(epoch: journal.ordinal, lane: posting.lane, sequence: sequence).packed)
+        insert.bind(1, Slot(epoch: journal.ordinal, lane: lane, sequence: sequence).packed)
         insert.bind(2, capture)
-        let id = posting.draft.id
-        withUnsafeBytes(of: (id.high.bigEndian, id.low.bigEndian)) { insert.bind(3, copying: $0) }
-        try journal.encoder.encode(
-            posting.draft, lane: posting.lane, sequence: sequence, epoch: journal.progress.epoch,
-            balances: posting.lines
-        ) { payload in
-            insert.bind(4, blob: payload)
-            try insert.run()
+        try withUnsafeBytes(of: (draft.id.high.bigEndian, draft.id.low.bigEndian)) { id in
+            insert.bind(3, blob: id)
+            try journal.encoder.encode(
+                draft, lane: lane, sequence: sequence, epoch: journal.progress.epoch, balances: lines
+            ) { payload in
+                insert.bind(4, blob: payload)
+                try insert.run()
+            }
         }
     }
 
@@ -209,7 +209,7 @@ struct Appender {
         let draft = first.conflict(
             site: journal.site, record: record.identity, earlierHash: earlier, bytes: record.bytes)
         let lane = rules.lane(of: .conflict, availableFell: false)
-        try write(Posting(draft: draft, lane: lane, lines: []), &origin)
+        try write(draft, lane, [], &origin)
         result.conflicts += 1
     }
 
@@ -217,12 +217,14 @@ struct Appender {
         let insert = journal.statements.insertReject
         insert.bind(1, text: origin.name)
         insert.bind(2, now.milliseconds)
-        insert.bind(3, text: record.position)
+        insert.bind(3, text: record.position.description)
         insert.bind(4, text: reason.code)
         insert.bind(5, text: reason.message)
         insert.bind(6, text: record.identity.text)
-        insert.bind(7, bytes: record.bytes)
-        try insert.run()
+        try record.bytes.withUnsafeBytes { bytes in
+            insert.bind(7, blob: bytes)
+            try insert.run()
+        }
         result.rejects += 1
     }
 
@@ -232,9 +234,9 @@ struct Appender {
         message: "its own time is before the oldest identity that is kept, so nobody can tell whether it came before")
 
     private func writeHeads() throws {
-        for lane in Lane.allCases where heads[Int(lane.rawValue)] != journal.progress.lanes[lane]?.head {
+        for lane in Lane.allCases where heads[lane] != journal.progress.lanes[lane].head {
             let update = journal.statements.updateLane
-            update.bind(1, heads[Int(lane.rawValue)])
+            update.bind(1, heads[lane])
             update.bind(2, journal.ordinal)
             update.bind(3, Int64(lane.rawValue))
             try update.run()

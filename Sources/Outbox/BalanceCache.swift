@@ -4,11 +4,20 @@ import SQLite
 /// The balances that recent batches touched: a bounded mirror of the stock table. A batch works on a copy, which takes
 /// the mirror's place only after COMMIT returned.
 struct BalanceCache {
-    private var known: [StockKey: Balance] = [:]
-    private var dirty: Set<StockKey> = []
-    private let capacity = 20_000
+    private struct Entry {
+        let key: StockKey
+        var balance: Balance
+        var isDirty = false
+    }
+
+    private var places: [StockKey: Int] = [:]
+    private var entries: [Entry] = []
+    /// Places of entries that the batch changed.
+    private var dirty: [Int] = []
     /// What the present record replaced, newest last.
-    private var undo: [(key: StockKey, balance: Balance?, wasDirty: Bool)] = []
+    private var undo: [(place: Int, balance: Balance, wasDirty: Bool)] = []
+
+    private static let capacity = 20_000
 
     /// A record begins.
     mutating func mark() { undo.removeAll(keepingCapacity: true) }
@@ -16,45 +25,56 @@ struct BalanceCache {
     /// Takes back what was put since `mark`.
     mutating func rewind() {
         for entry in undo.reversed() {
-            known[entry.key] = entry.balance
-            if !entry.wasDirty { dirty.remove(entry.key) }
+            entries[entry.place].balance = entry.balance
+            entries[entry.place].isDirty = entry.wasDirty
+            if !entry.wasDirty { dirty.removeLast() }
         }
         mark()
     }
 
-    /// The balance of a key as the batch sees it.
-    mutating func balance(of key: StockKey, rules: InventoryRules, select: Statement) throws -> Balance {
-        if let balance = known[key] { return balance }
+    /// Where a key's balance stands until the batch ends; read from the table when it is not known.
+    mutating func place(of key: StockKey, rules: InventoryRules, select: Statement) throws -> Int {
+        if let place = places[key] { return place }
         let balance = try Self.read(key, select) ?? Balance(rules: rules)
-        known[key] = balance
-        return balance
+        entries.append(Entry(key: key, balance: balance))
+        places[key] = entries.count - 1
+        return entries.count - 1
     }
 
-    mutating func put(_ balance: Balance, for key: StockKey) {
-        let isNew = dirty.insert(key).inserted
-        undo.append((key, known.updateValue(balance, forKey: key), !isNew))
+    subscript(place: Int) -> Balance { entries[place].balance }
+
+    mutating func put(_ balance: Balance, at place: Int) {
+        undo.append((place, entries[place].balance, entries[place].isDirty))
+        entries[place].balance = balance
+        if !entries[place].isDirty {
+            entries[place].isDirty = true
+            dirty.append(place)
+        }
     }
 
-    /// Writes what the batch changed, once a key, in key order.
+    /// Writes what the batch changed, once a key.
     mutating func writeDirty(_ upsert: Statement) throws {
-        for key in dirty.sorted() {
-            guard let balance = known[key] else { continue }
-            upsert.bind(1, text: key.sku)
-            upsert.bind(2, text: key.location)
-            upsert.bind(3, text: key.lot)
-            upsert.bind(4, text: key.owner)
-            for (index, bucket) in Bucket.allCases.enumerated() {
-                if let value = balance.stored(bucket) {
-                    upsert.bind(Int32(5 + index), value)
-                } else {
-                    upsert.bindNull(Int32(5 + index))
-                }
-            }
-            upsert.bind(11, balance.version)
-            try upsert.run()
+        for place in dirty {
+            try Self.write(entries[place].key, entries[place].balance, upsert)
+            entries[place].isDirty = false
         }
         dirty.removeAll(keepingCapacity: true)
-        if known.count > capacity { known.removeAll(keepingCapacity: true) }
+        guard entries.count > Self.capacity else { return }
+        places.removeAll(keepingCapacity: true)
+        entries.removeAll(keepingCapacity: true)
+    }
+
+    private static func write(_ key: StockKey, _ balance: Balance, _ upsert: Statement) throws {
+        upsert.bind(1, text: key.sku)
+        upsert.bind(2, text: key.location)
+        upsert.bind(3, text: key.lot)
+        upsert.bind(4, text: key.owner)
+        for bucket in Bucket.allCases {
+            let column = 5 + Int32(bucket.rawValue)
+            if let value = balance.stored(bucket) { upsert.bind(column, value) } else { upsert.bindNull(column) }
+        }
+        upsert.bind(11, balance.version)
+        try upsert.run()
     }
 
     static let selectSQL = """
@@ -70,7 +90,9 @@ struct BalanceCache {
         select.bind(3, text: key.lot)
         select.bind(4, text: key.owner)
         guard try select.step() else { return nil }
-        let buckets = (Int32(0)..<6).map { select.isNull($0) ? nil : select.integer($0) }
-        return Balance(stored: buckets, version: select.integer(6))
+        return Balance(version: select.integer(6)) { bucket in
+            let column = Int32(bucket.rawValue)
+            return select.isNull(column) ? nil : select.integer(column)
+        }
     }
 }

@@ -57,7 +57,7 @@ final class Journal {
         guard let epoch = Epoch(text) else {
             throw SQLiteError(code: 11, message: "\"\(text)\" is no epoch", operation: "read the outbox's epoch")
         }
-        var lanes: [Lane: LaneProgress] = [:]
+        var lanes = ByLane { _ in LaneProgress(head: 0, acked: 0) }
         let select = try connection.prepare("SELECT lane, head, acked FROM lanes WHERE epoch = ?1")
         select.bind(1, ordinal)
         while try select.step() {

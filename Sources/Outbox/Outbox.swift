@@ -120,9 +120,10 @@ package final class Outbox: Sendable {
             if let epoch, epoch != progress.epoch { return }
             try journal.connection.transaction {
                 for (lane, sequence) in watermarks {
-                    guard let line = progress.lanes[lane], sequence > line.acked else { continue }
+                    let line = progress.lanes[lane]
+                    guard sequence > line.acked else { continue }
                     let acked = min(sequence, line.head)
-                    progress.lanes[lane]?.acked = acked
+                    progress.lanes[lane].acked = acked
                     let size = journal.statements.sizeOf
                     size.bind(1, Slot(epoch: journal.ordinal, lane: lane, sequence: line.acked).packed)
                     size.bind(2, Slot(epoch: journal.ordinal, lane: lane, sequence: acked).packed)

@@ -43,7 +43,10 @@ package struct LaneProgress: Sendable, Equatable {
 /// What is durable, as of the last commit.
 package struct Progress: Sendable, Equatable {
     package var epoch: Epoch
-    package var lanes: [Lane: LaneProgress]
+    package var lanes: ByLane<LaneProgress>
+
+    /// Events that the broker has not acked yet.
+    package var backlog: Int64 { Lane.allCases.reduce(0) { $0 + lanes[$1].head - lanes[$1].acked } }
 }
 
 package struct AppendResult: Sendable, Equatable {

@@ -96,7 +96,9 @@ struct Retention {
 
     static func positions(_ journal: Journal) throws -> [(source: String, position: String)] {
         var oldest = Int64.max
-        for (lane, line) in journal.progress.lanes where line.acked < line.head {
+        for lane in Lane.allCases {
+            let line = journal.progress.lanes[lane]
+            guard line.acked < line.head else { continue }
             let slot = Slot(epoch: journal.ordinal, lane: lane, sequence: line.acked + 1).packed
             oldest = min(oldest, try journal.connection.integer("SELECT capture FROM events WHERE slot = \(slot)"))
         }

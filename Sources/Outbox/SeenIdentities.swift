@@ -84,7 +84,7 @@ struct SeenIdentities {
         try SeenKey.with(identity) { key in
             let delete = journal.statements.deleteSeen
             delete.bind(1, source.id)
-            delete.bind(2, copying: key)
+            delete.bind(2, blob: key)
             try delete.run()
         }
     }
@@ -102,7 +102,7 @@ struct SeenIdentities {
     private func note(_ key: UnsafeRawBufferPointer, _ content: UInt64, source: JournalSource) throws -> Bool {
         let insert = journal.statements.insertSeen
         insert.bind(1, source.id)
-        insert.bind(2, copying: key)
+        insert.bind(2, blob: key)
         insert.bind(3, day)
         insert.bind(4, Int64(bitPattern: content))
         try insert.run()
@@ -113,7 +113,7 @@ struct SeenIdentities {
         let select = journal.statements.selectSeen
         defer { select.reset() }
         select.bind(1, source.id)
-        select.bind(2, copying: key)
+        select.bind(2, blob: key)
         return try select.step() ? UInt64(bitPattern: select.integer(0)) : nil
     }
 }

@@ -9,10 +9,12 @@ package final class Connection {
 
     package let handle: OpaquePointer
     package private(set) var isBroken = false
+    private static let library: Void = { _ = waybill_sqlite_config_no_memory_statistics() }()
     private var functions: [AnyObject] = []
     var authorizer: AnyObject?
 
     package init(path: String, mode: Mode, vfs: String? = nil) throws(SQLiteError) {
+        _ = Self.library
         var opened: OpaquePointer?
         let flags =
             switch mode {

@@ -14,9 +14,9 @@ package struct FunctionContext {
         isNull(index) ? nil : withText(index) { String(decoding: $0, as: UTF8.self) }
     }
 
-    package func withText<R>(_ index: Int, _ body: (UnsafeRawBufferPointer) -> R) -> R {
+    package func withText<R, E>(_ index: Int, _ body: (UnsafeRawBufferPointer) throws(E) -> R) throws(E) -> R {
         let pointer = sqlite3_value_text(arguments?[index])
-        return body(UnsafeRawBufferPointer(start: pointer, count: Int(sqlite3_value_bytes(arguments?[index]))))
+        return try body(UnsafeRawBufferPointer(start: pointer, count: Int(sqlite3_value_bytes(arguments?[index]))))
     }
 
     package func result(text: String) {
@@ -26,6 +26,12 @@ package struct FunctionContext {
                 sqlite3_result_text(context, $0.baseAddress, Int32($0.count), waybill_sqlite_transient())
             }
         }
+    }
+
+    /// A copy of these bytes of UTF-8.
+    package func result(text: UnsafeRawBufferPointer) {
+        let pointer = text.baseAddress?.assumingMemoryBound(to: CChar.self)
+        sqlite3_result_text(context, pointer, Int32(text.count), waybill_sqlite_transient())
     }
 
     package func result(integer: Int64) { sqlite3_result_int64(context, integer) }

@@ -59,7 +59,7 @@ struct BalanceTests {
         var balance = Balance(rules: InventoryRules())
         balance.set(.blocked, to: try Quantity("-2.5"), rules: InventoryRules())
         balance.version = 7
-        let stored = Balance(stored: Bucket.allCases.map { balance.stored($0) }, version: 7)
+        let stored = Balance(version: 7) { balance.stored($0) }
         #expect(stored == balance)
     }
 

@@ -75,7 +75,7 @@ struct IdentityTests {
     @Test func `the trace of an event is of the W3C form and never zero`() throws {
         let trace = EventID.derive(
             site: try Sample.site(), source: "m", record: Sample.record(), type: .moved, n: 0
-        ).traceparent
+        ).traceparent.description
         let parts = trace.split(separator: "-")
         #expect(parts.map(\.count) == [2, 32, 16, 2])
         #expect(parts[1].contains { $0 != "0" } && parts[2].contains { $0 != "0" })

@@ -112,7 +112,7 @@ struct SpecialEventTests {
     }
 
     @Test func `a long record is told in part`() throws {
-        let conflict = StockConflict(identity: "T", earlierHash: 1, record: Array(repeating: 0x41, count: 1 << 20))
+        let conflict = StockConflict(identity: "T", earlierHash: 1, record: Array(repeating: 0x41, count: 1 << 20)[...])
         #expect(conflict.record.utf8.count == 4_096)
     }
 

@@ -40,7 +40,9 @@ final class TemporaryOutbox {
                 key: StockKey(sku: "A", location: "L"), bucket: .unrestricted,
                 delta: type == .shipped ? delta.negated : delta)
         ]
-        return CapturedRecord(identity: identity, outcome: .events([draft]), bytes: Array(name.utf8), position: "f:0")
+        return CapturedRecord(
+            identity: identity, outcome: .events([draft]), bytes: Array(name.utf8)[...],
+            position: RecordPosition(object: "f", offset: 0))
     }
 
     func batch(_ records: [CapturedRecord], at position: String = "p") -> CaptureBatch {
@@ -63,8 +65,8 @@ struct OutboxTests {
         }
         let outbox = try temporary.open()
         #expect(try outbox.checkpoint(of: "moves")?.text == "17")
-        #expect(outbox.progress.lanes[.standard]?.head == 1)
-        #expect(outbox.progress.lanes[.critical]?.head == 1)
+        #expect(outbox.progress.lanes[.standard].head == 1)
+        #expect(outbox.progress.lanes[.critical].head == 1)
         let event = try #require(try outbox.reader().page(lane: .critical, after: 0).first)
         let text = String(decoding: event.payload, as: UTF8.self)
         #expect(text.contains(#""version":2,"unrestricted":"0""#))
@@ -132,7 +134,7 @@ struct OutboxTests {
             [temporary.batch([try temporary.record("1"), try temporary.record("2")])], now: temporary.now)
         try outbox.acknowledge([.standard: 99])
         try outbox.acknowledge([.standard: 1])
-        #expect(outbox.progress.lanes[.standard]?.acked == 2)
+        #expect(outbox.progress.lanes[.standard].acked == 2)
     }
 
     @Test func `a new epoch takes what is not acked along, from sequence 1, with the same ids`() throws {

@@ -220,7 +220,7 @@ struct ConfigurationReader {
         let type = EventType(rawValue: name)
         if type == nil { table.wrong("type", "\"\(name)\" is no event type") }
         var expressions: [MappingField: Ingest.Expression] = [:]
-        for field in MappingField.allCases { expressions[field] = table.expression(field.rawValue) }
+        for field in MappingField.allCases { expressions[field] = table.expression(field.name) }
         let rule = EventRule(type: type ?? .adjusted, also: table.flag("also") ?? false, expressions: expressions)
         table.finish()
         return rule

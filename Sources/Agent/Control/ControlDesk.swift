@@ -94,7 +94,7 @@ final class ControlDesk: Sendable {
         }
         let reader = try outbox.reader()
         var lines: [[UInt8]] = []
-        for lane in Lane.allCases where (progress.lanes[lane]?.head ?? 0) > heads[lane] ?? 0 {
+        for lane in Lane.allCases where progress.lanes[lane].head > heads[lane] ?? 0 {
             let page = try reader.page(lane: lane, after: heads[lane] ?? 0, limit: 200)
             lines += page.map { $0.payload + [0x0A] }
             heads[lane] = page.last?.sequence ?? heads[lane]
@@ -105,14 +105,15 @@ final class ControlDesk: Sendable {
     /// Where a watch begins.
     func heads() -> (epoch: Epoch, heads: [Lane: Int64]) {
         let progress = outbox.progress
-        return (progress.epoch, progress.lanes.mapValues(\.head))
+        let heads = Lane.allCases.map { ($0, progress.lanes[$0].head) }
+        return (progress.epoch, Dictionary(uniqueKeysWithValues: heads))
     }
 
     // MARK: parts
 
     private static func lanes(_ progress: Progress) -> [StatusDocument.LaneLine] {
         Lane.allCases.map { lane in
-            let line = progress.lanes[lane] ?? LaneProgress(head: 0, acked: 0)
+            let line = progress.lanes[lane]
             return StatusDocument.LaneLine(
                 name: lane.name, head: line.head, acked: line.acked, backlog: line.head - line.acked)
         }

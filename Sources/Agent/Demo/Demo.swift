@@ -69,7 +69,7 @@ package struct Demo {
     }
 
     private static func backlog(_ agent: RunningAgent) -> Int64 {
-        agent.progress.lanes.values.reduce(0) { $0 + $1.head - $1.acked }
+        agent.progress.backlog
     }
 
     private func show(_ rows: [String], backlog: Int64) {

@@ -3,9 +3,9 @@ package import Inventory
 /// A physical line of a file, without its newline.
 package struct RawLine: Sendable, Equatable {
     package var offset: Int64
-    package var bytes: [UInt8]
+    package var bytes: ArraySlice<UInt8>
 
-    package init(offset: Int64, bytes: [UInt8]) {
+    package init(offset: Int64, bytes: ArraySlice<UInt8>) {
         self.offset = offset
         self.bytes = bytes
     }
@@ -14,13 +14,20 @@ package struct RawLine: Sendable, Equatable {
 /// A record as its format reads it: text by column, no meaning yet.
 package struct Record: Sendable, Equatable {
     package var offset: Int64
-    package var bytes: [UInt8]
-    package var values: [String]
+    /// As the file has them.
+    package var bytes: ArraySlice<UInt8>
+    /// Valid UTF-8; the very bytes of the file where nothing had to be converted or unquoted.
+    package var text: ArraySlice<UInt8>
+    /// Where each column's value lies in `text`.
+    package var fields: [Range<Int>]
+
+    package func value(_ column: Int) -> String { String(decoding: text[fields[column]], as: UTF8.self) }
+    package var values: [String] { fields.indices.map(value) }
 }
 
 package enum DecodedItem: Sendable, Equatable {
     case record(Record)
-    case reject(offset: Int64, bytes: [UInt8], reason: RejectReason)
+    case reject(offset: Int64, bytes: ArraySlice<UInt8>, reason: RejectReason)
 }
 
 /// Delimited text (RFC 4180, with the delimiters and quotes of legacy systems). A quoted field may span lines.
@@ -61,80 +68,102 @@ package struct CSVDecoder: Sendable {
         }
         var whole = line
         if var open = pending {
+            pending = nil
             open.bytes.append(UInt8(ascii: "\n"))
             open.bytes.append(contentsOf: line.bytes)
             whole = open
-            pending = nil
         }
-        guard let fields = split(whole.bytes) else { return unfinished(whole) }
-        if whole.bytes.isEmpty { return nil }
-        return finish(whole, fields)
+        var record = Record(offset: whole.offset, bytes: whole.bytes, text: whole.bytes, fields: [])
+        guard split(&record) else { return unfinished(whole) }
+        return whole.bytes.isEmpty ? nil : finish(record)
     }
 
     private mutating func unfinished(_ whole: RawLine) -> DecodedItem? {
         guard whole.bytes.count <= Self.longestRecord else {
-            let head = Array(whole.bytes.prefix(4_096))
-            return reject(whole.offset, head, "quote", "a quote is never closed within \(Self.longestRecord) bytes")
+            return reject(
+                whole.offset, whole.bytes.prefix(4_096), "quote",
+                "a quote is never closed within \(Self.longestRecord) bytes")
         }
         pending = whole
         return nil
     }
 
-    private mutating func finish(_ whole: RawLine, _ fields: [[UInt8]]) -> DecodedItem? {
-        var values: [String] = []
-        for field in fields {
-            guard let value = text.decode(field) else {
-                return reject(whole.offset, whole.bytes, "encoding", "bytes that are no \(format.encoding)")
-            }
-            values.append(value)
+    private mutating func finish(_ split: Record) -> DecodedItem? {
+        var record = split
+        guard text.convert(&record) else {
+            return reject(record.offset, record.bytes, "encoding", "bytes that are no \(format.encoding)")
         }
         guard let columns else {
-            columns = values.map { $0.hasPrefix("\u{FEFF}") ? String($0.dropFirst()) : $0 }
+            columns = record.values.map { $0.hasPrefix("\u{FEFF}") ? String($0.dropFirst()) : $0 }
             return nil
         }
-        if values == columns { return nil }
-        guard values.count == columns.count else {
+        guard record.fields.count == columns.count else {
             return reject(
-                whole.offset, whole.bytes, "ragged", "\(values.count) fields where the header names \(columns.count)")
+                record.offset, record.bytes, "ragged",
+                "\(record.fields.count) fields where the header names \(columns.count)")
         }
-        return .record(Record(offset: whole.offset, bytes: whole.bytes, values: values))
+        return repeatsHeader(record, columns) ? nil : .record(record)
     }
 
-    private func reject(_ offset: Int64, _ bytes: [UInt8], _ code: String, _ message: String) -> DecodedItem {
+    private func repeatsHeader(_ record: Record, _ columns: [String]) -> Bool {
+        guard format.hasHeader else { return false }
+        return columns.indices.allSatisfy { record.text[record.fields[$0]].elementsEqual(columns[$0].utf8) }
+    }
+
+    private func reject(_ offset: Int64, _ bytes: ArraySlice<UInt8>, _ code: String, _ message: String) -> DecodedItem {
         .reject(offset: offset, bytes: bytes, reason: RejectReason(code: code, message: message))
     }
 
-    /// Nil while a quote is open.
-    private func split(_ bytes: [UInt8]) -> [[UInt8]]? {
-        var fields: [[UInt8]] = []
-        var field: [UInt8] = []
+    // MARK: fields
+
+    /// False while a quote is open.
+    private func split(_ record: inout Record) -> Bool {
+        record.fields.reserveCapacity(columns?.count ?? 16)
+        if record.bytes.contains(format.quote) { return unquote(&record) }
+        let delimiter = format.delimiter
+        let base = record.bytes.startIndex
+        record.bytes.withUnsafeBytes { bytes in
+            var start = 0
+            while start <= bytes.count {
+                let end = bytes.index(of: delimiter, from: start)
+                record.fields.append(base + start..<base + end)
+                start = end + 1
+            }
+        }
+        return true
+    }
+
+    /// The values without their quotes, one after another.
+    private func unquote(_ record: inout Record) -> Bool {
+        let bytes = record.bytes
+        var plain: [UInt8] = []
+        plain.reserveCapacity(bytes.count)
+        var start = 0
         var isQuoted = false
-        var index = 0
-        while index < bytes.count {
+        var index = bytes.startIndex
+        while index < bytes.endIndex {
             let byte = bytes[index]
+            index += 1
             if isQuoted {
-                if byte == format.quote {
-                    if index + 1 < bytes.count, bytes[index + 1] == format.quote {
-                        field.append(byte)
-                        index += 1
-                    } else {
-                        isQuoted = false
-                    }
+                if byte != format.quote {
+                    plain.append(byte)
+                } else if index < bytes.endIndex, bytes[index] == format.quote {
+                    plain.append(byte)
+                    index += 1
                 } else {
-                    field.append(byte)
+                    isQuoted = false
                 }
-            } else if byte == format.quote, field.isEmpty {
+            } else if byte == format.quote, plain.count == start {
                 isQuoted = true
             } else if byte == format.delimiter {
-                fields.append(field)
-                field = []
+                record.fields.append(start..<plain.count)
+                start = plain.count
             } else {
-                field.append(byte)
+                plain.append(byte)
             }
-            index += 1
         }
-        if isQuoted { return nil }
-        fields.append(field)
-        return fields
+        record.fields.append(start..<plain.count)
+        record.text = plain[...]
+        return !isQuoted
     }
 }

@@ -19,17 +19,22 @@ package struct TextDecoder: Sendable {
         table = encoding == "utf-8" ? nil : try Self.table(encoding)
     }
 
-    /// Nil when a byte has no meaning in the encoding.
-    package func decode(_ bytes: [UInt8]) -> String? {
-        guard let table else { return String(validating: bytes, as: UTF8.self) }
-        if bytes.allSatisfy({ $0 < 0x80 }) { return String(decoding: bytes, as: UTF8.self) }
-        var out: [UInt8] = []
-        out.reserveCapacity(bytes.count + 16)
-        for byte in bytes {
-            guard let text = table[Int(byte)] else { return nil }
-            out.append(contentsOf: text)
+    /// Turns a record's text into UTF-8. False when a byte has no meaning in the encoding.
+    package func convert(_ record: inout Record) -> Bool {
+        if record.text.withUnsafeBytes(\.isASCII) { return true }
+        guard let table else { return record.text.withUnsafeBytes(\.isUTF8) }
+        var converted: [UInt8] = []
+        converted.reserveCapacity(record.text.count + 16)
+        for column in record.fields.indices {
+            let start = converted.count
+            for byte in record.text[record.fields[column]] {
+                guard let text = table[Int(byte)] else { return false }
+                converted.append(contentsOf: text)
+            }
+            record.fields[column] = start..<converted.count
         }
-        return String(decoding: out, as: UTF8.self)
+        record.text = converted[...]
+        return true
     }
 
     private static func table(_ encoding: String) throws -> [[UInt8]?] {

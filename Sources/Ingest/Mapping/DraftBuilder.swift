@@ -3,16 +3,16 @@ import Inventory
 /// Builds an event from a rule's evaluated fields; what does not fit the model is thrown and becomes a reject.
 struct DraftBuilder {
     let type: EventType
-    let fields: [MappingField: String]
+    let fields: MappedFields
     let rules: InventoryRules
     let timeQuality: TimeQuality
 
     func build(
-        id: EventID, traceparent: String, origin: Origin, capturedAt: Timestamp, mappingVersion: String
+        id: EventID, traceparent: Traceparent, origin: Origin, capturedAt: Timestamp, mappingVersion: String
     ) throws -> EventDraft {
         guard let sku = fields[.sku] else { throw InventoryError(code: "sku", message: "the mapping gives no sku") }
         let from = try key(sku: sku, .location, .lot, .owner)
-        let occurredAt = fields[.occurredAt].flatMap { Int64($0) }.map { Timestamp(milliseconds: $0) }
+        let occurredAt = fields.occurredAt
         var draft = EventDraft(
             id: id, type: type, sku: sku, origin: origin, occurredAt: occurredAt ?? capturedAt,
             timeQuality: occurredAt == nil ? .captured : timeQuality, capturedAt: capturedAt,

@@ -24,10 +24,25 @@ struct ExpressionCompiler {
     let connection: Connection
     let columns: [String]
 
-    func prepare(_ expressions: [Expression]) throws -> Statement {
+    /// One row with a column for each expression.
+    func prepare(_ expressions: [Expression]) throws -> RecordQuery {
         for expression in expressions { try check(expression) }
         let list = expressions.map { "(\($0.sql))" }.joined(separator: ", ")
-        return try connection.prepare("SELECT \(list.isEmpty ? "NULL" : list) FROM (\(subquery))")
+        return try query(list.isEmpty ? "NULL" : list)
+    }
+
+    /// The index of the first condition that is true, or NULL; what comes after it is not evaluated.
+    func prepareFirst(_ conditions: [Expression]) throws -> RecordQuery {
+        for condition in conditions { try check(condition) }
+        let cases = conditions.enumerated().map { "WHEN (\($0.element.sql)) THEN \($0.offset)" }
+        return try query(cases.isEmpty ? "NULL" : "CASE \(cases.joined(separator: " ")) END")
+    }
+
+    private func query(_ list: String) throws -> RecordQuery {
+        let statement = try connection.prepare("SELECT \(list) FROM (\(subquery))")
+        let named = Array(list.lowercased().utf8)
+        let used = columns.indices.filter { named.contains(Array(columns[$0].lowercased().utf8)) }
+        return RecordQuery(statement: statement, columns: used)
     }
 
     private var subquery: String {
@@ -56,6 +71,27 @@ struct ExpressionCompiler {
             return "the record has: \(columns.joined(separator: ", "))"
         }
         return "did you mean \"\(best.0)\"?"
+    }
+}
+
+/// A statement over a record. `columns` are those that its text may name: only they are bound.
+struct RecordQuery {
+    let statement: Statement
+    let columns: [Int]
+
+    /// Binds the record's text where it lies and steps once; `body` runs when there is a row.
+    func evaluate<R>(_ record: Record, _ body: (Statement) throws -> R) throws -> R? {
+        try record.text.withUnsafeBytes { text in
+            let base = record.text.startIndex
+            for column in columns {
+                let field = record.fields[column]
+                let value = UnsafeRawBufferPointer(
+                    rebasing: text[(field.lowerBound - base)..<(field.upperBound - base)])
+                statement.bind(Int32(column + 1), staticText: value)
+            }
+            defer { statement.reset() }
+            return try statement.step() ? try body(statement) : nil
+        }
     }
 }
 

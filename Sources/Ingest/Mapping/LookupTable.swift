@@ -13,10 +13,10 @@ enum LookupTable {
         var offset: Int64 = 0
         for line in bytes.split(separator: 0x0A, omittingEmptySubsequences: false) {
             let plain = line.last == 0x0D ? line.dropLast() : line
-            if case .record(let record)? = decoder.decode(RawLine(offset: offset, bytes: Array(plain))),
-                record.values.count >= 2
+            if case .record(let record)? = decoder.decode(RawLine(offset: offset, bytes: plain)),
+                record.fields.count >= 2
             {
-                table[record.values[0]] = record.values[1]
+                table[record.value(0)] = record.value(1)
             }
             offset += Int64(line.count) + 1
         }

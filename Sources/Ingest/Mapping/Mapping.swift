@@ -3,8 +3,8 @@ import SQLite
 
 // From a record to events, by SQL expressions in a private in-memory connection that may do nothing but compute.
 //
-// The columns are bound as text to one prepared SELECT a rule; the first rule whose `when` is true applies, and later
-// ones only where they say `also`.
+// The columns are bound as text. One prepared SELECT says which rule's `when` is the first that is true, another gives
+// that rule's fields; later rules apply only where they say `also`.
 
 package final class Mapping {
     private let definition: MappingDefinition
@@ -14,16 +14,19 @@ package final class Mapping {
     private let connection: Connection
     private let notes = MappingFunctions.Notes()
     private var compiled: [CompiledRule] = []
-    private var ignores: [Statement] = []
+    /// The first rule that applies, then the first ignore rule.
+    private var first: RecordQuery?
     private var compiledColumns: [String] = []
+    private var fields = MappedFields()
     /// Eight hex digits over everything that decides what a record becomes.
     package let version: String
 
     private struct CompiledRule {
         var rule: EventRule
         var fields: [MappingField]
-        var condition: Statement
-        var select: Statement
+        /// Only for one that may apply after another.
+        var also: RecordQuery?
+        var select: RecordQuery
     }
 
     package init(
@@ -39,7 +42,7 @@ package final class Mapping {
             })
         connection = try Connection(path: "", mode: .memory)
         try MappingFunctions.register(
-            on: connection, zone: try TimeZoneRules(name: timeZone), lookups: lookups, notes: notes)
+            on: connection, zone: LocalTimeReader(try TimeZoneRules(name: timeZone)), lookups: lookups, notes: notes)
         Sandbox.close(connection)
         version = Self.version(definition, lookups: lookups)
     }
@@ -61,78 +64,82 @@ package final class Mapping {
     package func compile(columns: [String]) throws {
         guard columns != compiledColumns else { return }
         let compiler = ExpressionCompiler(connection: connection, columns: columns)
-        compiled = try definition.rules.map { rule in
+        let conditions = definition.rules.map { $0.expressions[.when] ?? Expression(sql: "1") }
+        compiled = try zip(definition.rules, conditions).map { rule, condition in
             let fields = MappingField.allCases.filter { $0 != .when && rule.expressions[$0] != nil }
-            let always = Expression(sql: "1")
             return CompiledRule(
-                rule: rule, fields: fields, condition: try compiler.prepare([rule.expressions[.when] ?? always]),
+                rule: rule, fields: fields, also: rule.also ? try compiler.prepare([condition]) : nil,
                 select: try compiler.prepare(fields.compactMap { rule.expressions[$0] }))
         }
-        ignores = try definition.ignores.map { try compiler.prepare([$0]) }
+        first = try compiler.prepareFirst(conditions + definition.ignores)
         compiledColumns = columns
     }
 
-    /// `place`: the record's identity where the mapping gives no id, and its origin.
-    package func map(_ record: Record, fallbackIdentity: String, object: String, capturedAt: Timestamp)
-        -> CapturedRecord
-    {
+    /// `fallbackIdentity`: the record's, where the mapping gives no id.
+    package func map(
+        _ record: Record, fallbackIdentity: @autoclosure () -> String, object: String, capturedAt: Timestamp
+    ) -> CapturedRecord {
         let hash = Digest(sha256: record.bytes)
-        var identity = RecordIdentity(text: fallbackIdentity, recordHash: hash, isTracked: false)
+        var identity: RecordIdentity?
         let outcome: CapturedRecord.Outcome
         do {
-            var drafts: [EventDraft] = []
-            for rule in compiled {
-                if !drafts.isEmpty, !rule.rule.also { continue }
-                guard try isTrue(rule.condition, record) else { continue }
-                let fields = try evaluate(rule, record)
-                if let id = fields[.id] { identity = RecordIdentity(text: id, recordHash: hash, isTracked: true) }
-                let n = drafts.count { $0.type == rule.rule.type }
-                let derived = EventID.derive(site: site, source: source, record: identity, type: rule.rule.type, n: n)
-                let origin = Origin(
-                    source: source, kind: "tail", object: object, position: String(record.offset), key: fields[.id],
-                    recordHash: hash)
-                let builder = DraftBuilder(
-                    type: rule.rule.type, fields: fields, rules: rules, timeQuality: notes.timeQuality)
-                drafts.append(
-                    try builder.build(
-                        id: derived.id, traceparent: derived.traceparent, origin: origin, capturedAt: capturedAt,
-                        mappingVersion: version))
-            }
-            outcome = drafts.isEmpty ? try unmatched(record) : .events(drafts)
+            outcome = try events(
+                of: record, hash: hash, identity: &identity, fallback: fallbackIdentity, object: object,
+                capturedAt: capturedAt)
         } catch {
             outcome = .reject(Self.reason(of: error))
         }
         return CapturedRecord(
-            identity: identity, outcome: outcome, bytes: record.bytes, position: "\(object):\(record.offset)")
+            identity: identity ?? RecordIdentity(text: fallbackIdentity(), recordHash: hash, isTracked: false),
+            outcome: outcome, bytes: record.bytes, position: RecordPosition(object: object, offset: record.offset))
     }
 
-    private func unmatched(_ record: Record) throws -> CapturedRecord.Outcome {
-        for (index, ignore) in ignores.enumerated() where try isTrue(ignore, record) { return .ignored(rule: index) }
+    private func events(
+        of record: Record, hash: Digest, identity: inout RecordIdentity?, fallback: () -> String, object: String,
+        capturedAt: Timestamp
+    ) throws -> CapturedRecord.Outcome {
+        let none = compiled.count + ignoreCount
+        let chosen = try first?.evaluate(record) { $0.isNull(0) ? none : Int($0.integer(0)) } ?? none
+        guard chosen < compiled.count else { return unmatched(ignore: chosen - compiled.count) }
+        var drafts: [EventDraft] = []
+        for index in chosen..<compiled.count {
+            let rule = compiled[index]
+            guard try index == chosen || applies(rule, record) else { continue }
+            try evaluate(rule, record)
+            if let id = fields[.id] { identity = RecordIdentity(text: id, recordHash: hash, isTracked: true) }
+            let known = identity ?? RecordIdentity(text: fallback(), recordHash: hash, isTracked: false)
+            if identity == nil { identity = known }
+            let type = rule.rule.type
+            let n = drafts.isEmpty ? 0 : drafts.count { $0.type == type }
+            let derived = EventID.derive(site: site, source: source, record: known, type: type, n: n)
+            let origin = Origin(
+                source: source, kind: "tail", object: object, position: String(record.offset), key: fields[.id],
+                recordHash: hash)
+            let builder = DraftBuilder(type: type, fields: fields, rules: rules, timeQuality: notes.timeQuality)
+            drafts.append(
+                try builder.build(
+                    id: derived.id, traceparent: derived.traceparent, origin: origin, capturedAt: capturedAt,
+                    mappingVersion: version))
+        }
+        return .events(drafts)
+    }
+
+    private var ignoreCount: Int { definition.ignores.count }
+
+    private func unmatched(ignore: Int) -> CapturedRecord.Outcome {
+        if ignore < ignoreCount { return .ignored(rule: ignore) }
         return .reject(
             RejectReason(
                 code: "unmapped", message: "no [[source.event]] and no [[source.ignore]] applies to this record"))
     }
 
-    private func isTrue(_ statement: Statement, _ record: Record) throws -> Bool {
-        defer { statement.reset() }
-        bind(record, to: statement)
-        return try statement.step() && statement.integer(0) != 0
+    private func applies(_ rule: CompiledRule, _ record: Record) throws -> Bool {
+        try rule.also?.evaluate(record) { $0.integer(0) != 0 } ?? false
     }
 
-    private func evaluate(_ rule: CompiledRule, _ record: Record) throws -> [MappingField: String] {
-        defer { rule.select.reset() }
+    private func evaluate(_ rule: CompiledRule, _ record: Record) throws {
         notes.timeQuality = .exact
-        bind(record, to: rule.select)
-        var fields: [MappingField: String] = [:]
-        guard try rule.select.step() else { return fields }
-        for (index, field) in rule.fields.enumerated() {
-            if let text = rule.select.text(Int32(index)), !text.isEmpty { fields[field] = text }
-        }
-        return fields
-    }
-
-    private func bind(_ record: Record, to statement: Statement) {
-        for (index, value) in record.values.enumerated() { statement.bind(Int32(index + 1), text: value) }
+        _ = try rule.select.evaluate(record) { try fields.read($0, rule.fields) }
     }
 
     private static func reason(of error: any Error) -> RejectReason {

@@ -9,19 +9,21 @@ enum MappingFunctions {
     }
 
     static func register(
-        on connection: Connection, zone: TimeZoneRules, lookups: [String: [String: String]], notes: Notes
+        on connection: Connection, zone: LocalTimeReader, lookups: [String: [String: String]], notes: Notes
     ) throws {
         try registerNumbers(connection)
         try registerTexts(connection, lookups: lookups)
+        try registerTimes(connection, zone: zone, notes: notes)
+    }
+
+    private static func registerTimes(_ connection: Connection, zone: LocalTimeReader, notes: Notes) throws {
         try connection.register("local_time", argumentCount: 2, deterministic: false) { call in
-            guard let text = call.text(0), let pattern = call.text(1) else { return call.resultNull() }
-            guard let civil = TimePattern.read(text, pattern: pattern) else {
-                return call.result(error: "time|\"\(text)\" does not fit \(pattern)")
-            }
-            switch zone.resolve(civil) {
-            case .gap: call.result(error: "time|\(text) does not exist: clocks go forward there")
+            guard let civil = civil(call) else { return }
+            switch zone.resolve(civil.moment) {
+            case .gap:
+                call.result(error: "time|\(call.text(0) ?? "") does not exist: clocks go forward there")
             case .exact(let moment):
-                notes.timeQuality = .resolved
+                notes.timeQuality = civil.hasTime ? .resolved : .dateOnly
                 call.result(integer: moment.milliseconds)
             case .ambiguous(let moment):
                 notes.timeQuality = .ambiguous
@@ -29,19 +31,38 @@ enum MappingFunctions {
             }
         }
         try connection.register("utc_time", argumentCount: 2, deterministic: false) { call in
-            guard let text = call.text(0), let pattern = call.text(1) else { return call.resultNull() }
-            guard let moment = TimePattern.read(text, pattern: pattern) else {
-                return call.result(error: "time|\"\(text)\" does not fit \(pattern)")
-            }
-            call.result(integer: moment.milliseconds)
+            guard let civil = civil(call) else { return }
+            notes.timeQuality = civil.hasTime ? .exact : .dateOnly
+            call.result(integer: civil.moment.milliseconds)
         }
+    }
+
+    /// Nil when the call is answered: NULL for NULL, an error for a text that does not fit.
+    private static func civil(_ call: FunctionContext) -> TimePattern.Reading? {
+        if call.isNull(0) || call.isNull(1) {
+            call.resultNull()
+            return nil
+        }
+        let reading = call.withText(0) { text in call.withText(1) { TimePattern.read(text, pattern: $0) } }
+        if reading == nil {
+            call.result(error: "time|\"\(call.text(0) ?? "")\" does not fit \(call.text(1) ?? "")")
+        }
+        return reading
     }
 
     private static func registerNumbers(_ connection: Connection) throws {
         try connection.register("decimal", argumentCount: -1, deterministic: true) { call in
-            guard call.count >= 1, let text = call.text(0) else { return call.resultNull() }
+            guard (1...3).contains(call.count) else { return call.result(error: "decimal(text[, mark[, places]])") }
+            if call.isNull(0) { return call.resultNull() }
+            let mark = call.count > 1 ? call.withText(1) { $0.count == 1 ? $0[0] : 0 } : UInt8(ascii: ".")
+            let places = call.count > 2 ? call.integer(2) : nil
+            guard mark == UInt8(ascii: ".") || mark == UInt8(ascii: ","), (0...6).contains(places ?? 0) else {
+                return call.result(error: "decimal wants '.' or ',' as its mark, and 0 to 6 places")
+            }
             answer(call) { () throws(InventoryError) in
-                try DecimalText.canonical(text, mark: call.count > 1 ? call.text(1)?.first ?? "." : ".")
+                try call.withText(0) { text throws(InventoryError) in
+                    try DecimalText.quantity(text, mark: mark, places: places.map { Int($0) })
+                }
             }
         }
         try arithmetic(connection, "decimal_add") { (a, b) throws(InventoryError) in try a.adding(b) }
@@ -49,7 +70,7 @@ enum MappingFunctions {
         try arithmetic(connection, "decimal_mul") { (a, b) throws(InventoryError) in try a.multiplied(by: b) }
         try connection.register("decimal_neg", argumentCount: 1, deterministic: true) { call in
             guard let text = call.text(0) else { return call.resultNull() }
-            answer(call) { () throws(InventoryError) in try Quantity(text).negated.description }
+            answer(call) { () throws(InventoryError) in try Quantity(text).negated }
         }
     }
 
@@ -59,7 +80,7 @@ enum MappingFunctions {
     ) throws {
         try connection.register(name, argumentCount: 2, deterministic: true) { call in
             guard let a = call.text(0), let b = call.text(1) else { return call.resultNull() }
-            answer(call) { () throws(InventoryError) in try operation(Quantity(a), Quantity(b)).description }
+            answer(call) { () throws(InventoryError) in try operation(Quantity(a), Quantity(b)) }
         }
     }
 
@@ -92,8 +113,8 @@ enum MappingFunctions {
         return sum % 10 == 0 ? String(repeating: "0", count: 14 - digits.count) + text : nil
     }
 
-    private static func answer(_ call: FunctionContext, _ body: () throws(InventoryError) -> String) {
-        do throws(InventoryError) { call.result(text: try body()) } catch {
+    private static func answer(_ call: FunctionContext, _ body: () throws(InventoryError) -> Quantity) {
+        do throws(InventoryError) { try body().withText { call.result(text: $0) } } catch {
             call.result(error: "\(error.code)|\(error.message)")
         }
     }
@@ -101,25 +122,40 @@ enum MappingFunctions {
 
 /// Reads a time by a pattern of `yyyy MM dd HH mm ss SSS`; other characters stand for themselves.
 enum TimePattern {
-    static func read(_ text: String, pattern: String) -> Timestamp? {
-        let input = Array(text.utf8)
-        let form = Array(pattern.utf8)
-        guard input.count == form.count else { return nil }
-        var parts: [UInt8: Int] = [:]
-        for (byte, mark) in zip(input, form) {
-            if "yMdHmsS".utf8.contains(mark) {
-                guard (0x30...0x39).contains(byte) else { return nil }
-                parts[mark] = (parts[mark] ?? 0) * 10 + Int(byte - 0x30)
-            } else if byte != mark {
-                return nil
+    struct Reading {
+        /// As if it were UTC.
+        var moment: Timestamp
+        var hasTime: Bool
+    }
+
+    /// Nil unless the text has the pattern's form and is a real date and time.
+    static func read(_ text: UnsafeRawBufferPointer, pattern: UnsafeRawBufferPointer) -> Reading? {
+        guard text.count == pattern.count else { return nil }
+        var year: Int?, month = 0, day = 0, hour: Int?, minute = 0, second = 0, fraction = 0
+        var hasMonth = false, hasDay = false
+        for index in 0..<pattern.count {
+            let byte = text[index]
+            let mark = pattern[index]
+            let digit = Int(byte) - 0x30
+            let isDigit = (0...9).contains(digit)
+            switch mark {
+            case UInt8(ascii: "y") where isDigit: year = (year ?? 0) * 10 + digit
+            case UInt8(ascii: "M") where isDigit:
+                month = month * 10 + digit
+                hasMonth = true
+            case UInt8(ascii: "d") where isDigit:
+                day = day * 10 + digit
+                hasDay = true
+            case UInt8(ascii: "H") where isDigit: hour = (hour ?? 0) * 10 + digit
+            case UInt8(ascii: "m") where isDigit: minute = minute * 10 + digit
+            case UInt8(ascii: "s") where isDigit: second = second * 10 + digit
+            case UInt8(ascii: "S") where isDigit: fraction = fraction * 10 + digit
+            default: if byte != mark || "yMdHmsS".utf8.contains(mark) { return nil }
             }
         }
-        func part(_ mark: Character, _ fallback: Int) -> Int { mark.asciiValue.flatMap { parts[$0] } ?? fallback }
-        let (year, month, day) = (part("y", 1970), part("M", 1), part("d", 1))
-        let (hour, minute, second) = (part("H", 0), part("m", 0), part("s", 0))
-        guard (1...12).contains(month), day >= 1, hour < 24, minute < 60, second < 60 else { return nil }
-        let moment = Timestamp(
-            year: year, month: month, day: day, hour: hour, minute: minute, second: second, millisecond: part("S", 0))
-        return moment.civil.day == day && moment.civil.month == month ? moment : nil
+        let moment = Timestamp.civil(
+            year: year ?? 1970, month: hasMonth ? month : 1, day: hasDay ? day : 1, hour: hour ?? 0, minute: minute,
+            second: second, millisecond: fraction)
+        return moment.map { Reading(moment: $0, hasTime: hour != nil) }
     }
 }

@@ -14,6 +14,35 @@ enum LocalTime: Equatable {
     case gap
 }
 
+/// Resolves one local time after another: records of one moment mostly lie in the same quarter of an hour, and within
+/// one that no transition touches the offset is the same throughout.
+final class LocalTimeReader {
+    private let rules: TimeZoneRules
+    private var quarter: Int64?
+    private var offset: Int64 = 0
+    private static let quarterMilliseconds: Int64 = 900_000
+
+    init(_ rules: TimeZoneRules) { self.rules = rules }
+
+    /// `civil` taken as if it were UTC.
+    func resolve(_ civil: Timestamp) -> LocalTime {
+        let index = civil.milliseconds.quotientAndRemainder(dividingBy: Self.quarterMilliseconds).quotient
+        if index == quarter { return .exact(Timestamp(milliseconds: civil.milliseconds - offset)) }
+        let found = rules.resolve(civil)
+        guard case .exact(let moment) = found, civil.milliseconds >= 0 else { return found }
+        let distance = civil.milliseconds - moment.milliseconds
+        let start = index * Self.quarterMilliseconds
+        let isSteady = [start, start + Self.quarterMilliseconds - 1].allSatisfy { edge in
+            rules.resolve(Timestamp(milliseconds: edge)) == .exact(Timestamp(milliseconds: edge - distance))
+        }
+        if isSteady {
+            quarter = index
+            offset = distance
+        }
+        return found
+    }
+}
+
 struct TimeZoneRules: Sendable {
     private var transitions: [(at: Int64, offset: Int64)] = []
     private var firstOffset: Int64 = 0

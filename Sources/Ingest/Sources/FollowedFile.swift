@@ -89,7 +89,9 @@ final class FollowedFile {
         _ bytes: [UInt8], _ reader: RecordReader, _ records: inout [CapturedRecord]
     ) throws -> Int {
         var start = 0
-        while records.count < reader.maxRecords, let end = bytes[start...].firstIndex(of: 0x0A) {
+        while records.count < reader.maxRecords {
+            let end = bytes.withUnsafeBytes { $0.index(of: 0x0A, from: start) }
+            guard end < bytes.count else { break }
             let line = RawLine(offset: position.offset + Int64(start), bytes: Self.line(bytes[start..<end]))
             if position.skipsLine {
                 position.skipsLine = false
@@ -103,8 +105,8 @@ final class FollowedFile {
     }
 
     /// Without the carriage return that Windows puts before the newline.
-    private static func line(_ bytes: ArraySlice<UInt8>) -> [UInt8] {
-        bytes.last == 0x0D ? Array(bytes.dropLast()) : Array(bytes)
+    private static func line(_ bytes: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+        bytes.last == 0x0D ? bytes.dropLast() : bytes
     }
 
     /// What has no newline: waits, is the last line, or is too long.
@@ -127,9 +129,13 @@ final class FollowedFile {
 
     /// A line with NUL bytes waits for its data for a while, and then is rejected.
     private func holds(_ line: RawLine, _ reader: RecordReader) -> Bool {
-        guard line.bytes.contains(0) else { return false }
+        guard Self.hasNUL(line) else { return false }
         if hole?.offset != line.offset { hole = (line.offset, reader.monotonic) }
         return reader.monotonic - (hole?.since ?? 0) < Self.holePatience
+    }
+
+    private static func hasNUL(_ line: RawLine) -> Bool {
+        line.bytes.withUnsafeBytes { $0.index(of: 0, from: 0) < $0.count }
     }
 
     private func waitsForHole(_ reader: RecordReader) -> Bool {
@@ -140,7 +146,7 @@ final class FollowedFile {
     // MARK: lines to records
 
     private func take(_ line: RawLine, _ reader: RecordReader) throws -> CapturedRecord? {
-        if line.bytes.contains(0) { return reject(line.offset, line.bytes, "nul", "the line holds NUL bytes") }
+        if Self.hasNUL(line) { return reject(line.offset, line.bytes, "nul", "the line holds NUL bytes") }
         let item = decoder.decode(line)
         if let columns = decoder.columns { try reader.mapping.compile(columns: columns) }
         switch item {
@@ -156,29 +162,31 @@ final class FollowedFile {
 
     /// The lineage's id: the one before it and the first data line, so the same files read again give the same ids.
     private func nameLineage(_ first: Record) {
-        position.lineage = Digest(sha256: Array((position.previousLineage + "|").utf8) + first.bytes).hex
+        position.lineage = Digest(sha256: Array((position.previousLineage + "|").utf8) + Array(first.bytes)).hex
     }
 
     /// A quote that is open for longer than a record may be: its first line is rejected and the next one read as usual.
     private func neverClosed(_ bytes: [UInt8]) -> CapturedRecord {
         let first = bytes.prefix { $0 != 0x0A }
         let told = reject(
-            position.offset, Array(first.prefix(4_096)), "quote", "a quote is not closed within \(bytes.count) bytes")
+            position.offset, first.prefix(4_096), "quote", "a quote is not closed within \(bytes.count) bytes")
         position.offset += Int64(first.count + 1)
         return told
     }
 
     private func tooLong(_ bytes: [UInt8]) -> CapturedRecord {
         reject(
-            position.offset, Array(bytes.prefix(4_096)), "too_long", "a line is longer than \(Self.longestLine) bytes")
+            position.offset, bytes.prefix(4_096), "too_long", "a line is longer than \(Self.longestLine) bytes")
     }
 
-    private func reject(_ offset: Int64, _ bytes: [UInt8], _ code: String, _ message: String) -> CapturedRecord {
+    private func reject(_ offset: Int64, _ bytes: ArraySlice<UInt8>, _ code: String, _ message: String)
+        -> CapturedRecord
+    {
         let identity = RecordIdentity(
             text: "\(position.lineage):\(offset)", recordHash: Digest(sha256: bytes), isTracked: false)
         return CapturedRecord(
             identity: identity, outcome: .reject(RejectReason(code: code, message: message)), bytes: bytes,
-            position: "\(file.name):\(offset)")
+            position: RecordPosition(object: file.name, offset: offset))
     }
 
     /// Proves the new position; the head block is hashed again only while it grows.

@@ -87,20 +87,18 @@ package final class SourcePipeline {
     /// Maps a reject's bytes again, by the present mapping and columns, under the identity that it had.
     package func remap(_ bytes: [UInt8], identity: String, position: String, now: Timestamp) throws -> CapturedRecord {
         var decoder = try CSVDecoder(format: definition.format, columns: state.current?.columns)
-        let parts = position.split(separator: ":", omittingEmptySubsequences: false)
-        let offset = parts.last.flatMap { Int64($0) } ?? 0
-        let object = parts.dropLast().joined(separator: ":")
+        let place = RecordPosition(position)
         let hash = Digest(sha256: bytes)
-        switch decoder.decode(RawLine(offset: offset, bytes: bytes)) {
+        switch decoder.decode(RawLine(offset: place.offset, bytes: bytes[...])) {
         case .record(let record):
-            return mapping.map(record, fallbackIdentity: identity, object: object, capturedAt: now)
+            return mapping.map(record, fallbackIdentity: identity, object: place.object, capturedAt: now)
         case .reject(_, _, let reason): return rejected(reason)
         case nil: return rejected(RejectReason(code: "incomplete", message: "the bytes are no whole record"))
         }
         func rejected(_ reason: RejectReason) -> CapturedRecord {
             CapturedRecord(
                 identity: RecordIdentity(text: identity, recordHash: hash, isTracked: false),
-                outcome: .reject(reason), bytes: bytes, position: position)
+                outcome: .reject(reason), bytes: bytes[...], position: place)
         }
     }
 
@@ -266,6 +264,6 @@ package final class SourcePipeline {
         return CapturedRecord(
             identity: RecordIdentity(text: "loss:\(from)", recordHash: hash, isTracked: false),
             outcome: .events([EventDraft.loss(loss, site: site, origin: origin, now: now)]), bytes: [],
-            position: "\(object):\(position.offset)")
+            position: RecordPosition(object: object, offset: position.offset))
     }
 }

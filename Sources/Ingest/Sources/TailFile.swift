@@ -5,6 +5,8 @@ import Inventory
 /// One open file of a tail.
 final class TailFile {
     let path: String
+    /// Without its directory.
+    let name: String
     let inode: UInt64
     let device: UInt64
     private let descriptor: Int32
@@ -20,6 +22,7 @@ final class TailFile {
         }
         descriptor = opened
         self.path = path
+        name = path.split(separator: "/").last.map(String.init) ?? path
         inode = UInt64(status.st_ino)
         device = UInt64(status.st_dev)
     }
@@ -37,8 +40,6 @@ final class TailFile {
         var status = stat()
         return fstat(descriptor, &status) == 0 ? status : nil
     }
-
-    var name: String { path.split(separator: "/").last.map(String.init) ?? path }
 
     func isSame(as other: TailFile) -> Bool { inode == other.inode && device == other.device }
 
