@@ -38,11 +38,13 @@ package final class Connection {
 
     deinit { sqlite3_close_v2(handle) }
 
-    /// The one writer of a file: WAL, every commit on disk before it returns.
+    /// The one writer of a file: WAL, every commit on disk before it returns. A page holds several events of about 1 KB,
+    /// so that a burst costs half the writes that it would with SQLite's usual 4 KiB.
     package static func openWriter(path: String, vfs: String? = nil) throws(SQLiteError) -> Connection {
         let connection = try Connection(path: path, mode: .readWriteCreate, vfs: vfs)
         try connection.execute(
             """
+            PRAGMA page_size = 8192;
             PRAGMA auto_vacuum = INCREMENTAL;
             PRAGMA journal_mode = WAL;
             PRAGMA synchronous = FULL;
