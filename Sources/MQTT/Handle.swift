@@ -16,6 +16,8 @@ final class Handle {
 
     private let mosquitto: OpaquePointer
     private let version: MQTTOptions.Version
+    /// PUBLISH packets since the last write.
+    private var queued = 0
     fileprivate(set) var notes = Notes()
 
     /// Nil when libmosquitto cannot make a handle.
@@ -120,7 +122,25 @@ final class Handle {
     var socket: Int32 { mosquitto_socket(mosquitto) }
     var wantsWrite: Bool { mosquitto_want_write(mosquitto) }
     func read() -> Int32 { mosquitto_loop_read(mosquitto, 1) }
-    func write() -> Int32 { mosquitto_loop_write(mosquitto, 1) }
+
+    /// Writes what is queued. libmosquitto writes packet by packet: corked, a burst leaves in full segments, and the
+    /// broker is woken once for it.
+    func write() -> Int32 {
+        guard queued > 1 else {
+            queued = 0
+            return mosquitto_loop_write(mosquitto, 1)
+        }
+        queued = 0
+        cork(1)
+        defer { cork(0) }
+        return mosquitto_loop_write(mosquitto, 1)
+    }
+
+    private func cork(_ value: Int32) {
+        var value = value
+        setsockopt(socket, Int32(IPPROTO_TCP), TCP_CORK, &value, socklen_t(MemoryLayout<Int32>.size))
+    }
+
     func misc() -> Int32 { mosquitto_loop_misc(mosquitto) }
 
     /// All in one SUBSCRIBE, so that one SUBACK answers it.
@@ -145,6 +165,7 @@ final class Handle {
         let code = mosquitto_publish_v5(
             mosquitto, &mid, message.topic, Int32(message.payload.count), message.payload, 1, message.retain, properties
         )
+        queued += 1
         return code == 0 ? .success(mid) : .failure(MosquittoCode(code: code))
     }
 
