@@ -40,11 +40,14 @@ final class Housekeeping {
         turn()
     }
 
-    /// Gives freed memory back once a minute: a burst must not stay in the resident size for ever.
+    /// Gives memory back once a minute, and first right after the start: a burst must not stay in the resident size for
+    /// ever, nor the large part of the program's code that only starting needs.
     private func giveMemoryBack() {
         guard Clocks.monotonic() >= nextTrim else { return }
         nextTrim = Clocks.monotonic() + 60_000
+        try? outbox.releaseMemory()
         malloc_trim(0)
+        ProgramCode.release()
     }
 
     /// The watchdog is fed by progress: this thread turned, and capture did within a minute.

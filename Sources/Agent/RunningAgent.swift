@@ -52,6 +52,7 @@ package final class RunningAgent {
                 outbox: outbox, settings: delivery, report: report, watermarks: watermarks, now: Clocks.monotonic,
                 wallClock: Clocks.wall)
         }
+        ProgramCode.release()
         start(configuration, logger)
         checkAfterReboot(logger)
         service.ready("\(configuration.sources.count) sources, control socket \(configuration.controlSocket)")

@@ -1,7 +1,7 @@
 /// The buckets of one stock key and its version. A bucket is nil until a level names it.
 package struct Balance: Sendable, Hashable {
     /// Millionths by bucket; 0 where it is unknown.
-    private var figures: SIMD8<Int64> = .zero
+    private var figures = InlineArray<6, Int64>(repeating: 0)
     /// A bit by bucket.
     private var known: UInt8 = 0
     package var version: Int64 = 0
@@ -19,6 +19,15 @@ package struct Balance: Sendable, Hashable {
         for bucket in Bucket.allCases {
             if let millionths = stored(bucket) { put(millionths, in: bucket) }
         }
+    }
+
+    package static func == (a: Balance, b: Balance) -> Bool {
+        a.version == b.version && Bucket.allCases.allSatisfy { a.stored($0) == b.stored($0) }
+    }
+
+    package func hash(into hasher: inout Hasher) {
+        hasher.combine(version)
+        for bucket in Bucket.allCases { hasher.combine(stored(bucket)) }
     }
 
     private mutating func put(_ millionths: Int64, in bucket: Bucket) {

@@ -17,7 +17,7 @@ struct BalanceCache {
     /// What the present record replaced, newest last.
     private var undo: [(place: Int, balance: Balance, wasDirty: Bool)] = []
 
-    private static let capacity = 20_000
+    private static let capacity = 10_000
 
     /// A record begins.
     mutating func mark() { undo.removeAll(keepingCapacity: true) }

@@ -266,6 +266,9 @@ package final class Outbox: Sendable {
     /// second a gigabyte, and the write-ahead log grows meanwhile.
     package func verify() throws -> [String] { try reader().quickCheck() }
 
+    /// Gives cached pages back: for a quiet moment, the next commit reads some of them again.
+    package func releaseMemory() throws { try write { $0.connection.releaseMemory() } }
+
     // MARK: opening again
 
     private func write<T>(

@@ -152,6 +152,9 @@ package final class Connection {
         return problems
     }
 
+    /// Gives back what the page cache and the statements hold and do not need.
+    package func releaseMemory() { sqlite3_db_release_memory(handle) }
+
     package func limit(_ id: Int32, _ value: Int32) { sqlite3_limit(handle, id, value) }
 
     func keep(_ object: AnyObject) { functions.append(object) }

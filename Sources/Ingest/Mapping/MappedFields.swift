@@ -1,0 +1,36 @@
+import Inventory
+import SQLite
+
+/// What a rule's expressions gave for one record: text by field, nil for NULL and for an empty text.
+struct MappedFields {
+    private var texts = [String?](repeating: nil, count: MappingField.allCases.count)
+    private(set) var occurredAt: Timestamp?
+
+    subscript(field: MappingField) -> String? { texts[field.rawValue] }
+
+    /// Takes the row's columns in the order of `fields`.
+    mutating func read(_ row: Statement, _ fields: [MappingField]) throws(InventoryError) {
+        for index in texts.indices { texts[index] = nil }
+        occurredAt = nil
+        for (column, field) in fields.enumerated() {
+            let column = Int32(column)
+            if row.isNull(column) { continue }
+            if field == .occurredAt {
+                occurredAt = try Self.moment(row, column)
+            } else {
+                texts[field.rawValue] = row.text(column).flatMap { $0.isEmpty ? nil : $0 }
+            }
+        }
+    }
+
+    /// Milliseconds since 1970 as the time functions give them, or RFC 3339; nil for an empty text.
+    private static func moment(_ row: Statement, _ column: Int32) throws(InventoryError) -> Timestamp? {
+        if row.isInteger(column) { return Timestamp(milliseconds: row.integer(column)) }
+        guard let text = row.text(column), !text.isEmpty else { return nil }
+        guard let moment = Timestamp(rfc3339: text) else {
+            throw InventoryError(
+                code: "time", message: "occurred_at is \"\(text)\": neither a time function's answer nor RFC 3339")
+        }
+        return moment
+    }
+}
