@@ -1,4 +1,3 @@
-import Inventory
 import Synchronization
 
 /// What delivery tells the rest of the agent: connection, acks and what is wrong, safe from any thread.
@@ -8,16 +7,21 @@ package final class DeliveryReport: Sendable {
         var trouble: String?
         var pausedReason: String?
         var damage: String?
-        var acked: [Lane: Int64] = [:]
         var sources: [String: String] = [:]
         var meta: [MetaAnnouncement.SourceLine] = []
     }
 
     private let state = Mutex(State())
+    /// +1 with each change of what the reasons are made of.
+    private let changes = Atomic(0)
+    private let hasTrouble = Atomic(false)
     private let onTrouble: @Sendable (String) -> Void
 
     /// `onTrouble` hears each new trouble once, on the thread that met it.
     package init(onTrouble: @escaping @Sendable (String) -> Void) { self.onTrouble = onTrouble }
+
+    /// Differs when the reasons may differ: cheap to look at.
+    var revision: Int { changes.load(ordering: .acquiring) }
 
     package var isConnected: Bool { state.withLock { $0.isConnected } }
 
@@ -36,38 +40,46 @@ package final class DeliveryReport: Sendable {
 
     package func describe(sources: [MetaAnnouncement.SourceLine]) { state.withLock { $0.meta = sources } }
 
-    package func source(_ name: String, status: String) { state.withLock { $0.sources[name] = status } }
+    package func source(_ name: String, status: String) { change { $0.sources[name] = status } }
 
     /// Stays until the agent starts again.
-    package func damaged(_ reason: String) { state.withLock { $0.damage = reason } }
+    package func damaged(_ reason: String) { change { $0.damage = reason } }
 
-    package func paused(_ reason: String?) { state.withLock { $0.pausedReason = reason } }
+    package func paused(_ reason: String?) {
+        if state.withLock({ $0.pausedReason != reason }) { change { $0.pausedReason = reason } }
+    }
+
+    private func change(_ body: (inout sending State) -> Void) {
+        state.withLock { state in
+            body(&state)
+            hasTrouble.store(state.trouble != nil, ordering: .relaxed)
+        }
+        changes.add(1, ordering: .acquiringAndReleasing)
+    }
 
     func connected() {
-        state.withLock { state in
+        change { state in
             state.isConnected = true
             state.trouble = nil
         }
     }
 
     func lost(_ words: String) {
-        state.withLock { $0.isConnected = false }
+        change { $0.isConnected = false }
         trouble("broker: \(words)")
     }
 
     func trouble(_ words: String) {
-        let isNew = state.withLock { state in
-            defer { state.trouble = words }
-            return state.trouble != words
-        }
-        if isNew { onTrouble(words) }
+        let isNew = state.withLock { $0.trouble != words }
+        guard isNew else { return }
+        change { $0.trouble = words }
+        onTrouble(words)
     }
 
-    func acked(_ lane: Lane, upTo sequence: Int64) {
-        state.withLock { state in
-            state.acked[lane] = sequence
-            if state.isConnected { state.trouble = nil }
-        }
+    /// The broker took an event: what was wrong before is over.
+    func acked() {
+        guard hasTrouble.load(ordering: .relaxed) else { return }
+        change { if $0.isConnected { $0.trouble = nil } }
     }
 
     package func sourceLines(positions: [String: String]) -> [BeaconAnnouncement.SourceLine] {

@@ -4,11 +4,20 @@ import Outbox
 /// A lane's queue with the page of stored events read ahead of it.
 struct LaneFeed {
     var queue: LaneQueue
-    /// How often in a row the broker refused or lost the message at the head.
+    /// How often in a row the broker refused what is at the head; all that it refuses of one window counts once.
     var failures = 0
+    /// How often the event of a sequence was made smaller, and was still too large.
+    private var skips: (sequence: Int64, count: Int) = (0, 0)
     private var page: ArraySlice<StoredEvent> = []
 
     init(lane: Lane, watermark: Int64) { queue = LaneQueue(lane: lane, watermark: watermark) }
+
+    /// Counts one more skip of an event; how many there were before.
+    mutating func countSkip(_ sequence: Int64) -> Int {
+        if skips.sequence != sequence { skips = (sequence, 0) }
+        defer { skips.count += 1 }
+        return skips.count
+    }
 
     /// Forgets what was read ahead; the next read begins at the queue's next sequence.
     mutating func rewind() { page = [] }

@@ -29,9 +29,12 @@ package struct LaneQueue: Sendable {
     package private(set) var next: Int64
     /// Up to here each event travels alone: a batch that held it was refused.
     package private(set) var singlesUpTo: Int64 = 0
-    private var inFlight: [Slot] = []
-    private var isStopped = false
+    /// In the order of sending, from `start` on.
+    private var slots: [Slot] = []
+    private var start = 0
     private var pausedUntil: Int64?
+    /// A message was refused: nothing goes out until all that is in flight is answered.
+    package private(set) var isDraining = false
 
     private struct Slot: Sendable {
         var run: Run
@@ -44,13 +47,13 @@ package struct LaneQueue: Sendable {
         next = watermark + 1
     }
 
-    package var messagesInFlight: Int { inFlight.count }
+    package var messagesInFlight: Int { slots.count - start }
     /// The oldest message that is not acked.
-    package var firstInFlight: Run? { inFlight.first { !$0.isAcked }?.run }
+    package var firstInFlight: Run? { slots[start...].first { !$0.isAcked }?.run }
 
     /// Whether the lane may send at this monotonic millisecond.
     package func maySend(now: Int64) -> Bool {
-        if isStopped { return false }
+        if isDraining { return false }
         if let pausedUntil { return now >= pausedUntil }
         return true
     }
@@ -60,21 +63,18 @@ package struct LaneQueue: Sendable {
 
     package mutating func sent(_ run: Run) {
         precondition(run.first == next, "a lane sends in sequence order")
-        inFlight.append(Slot(run: run))
+        slots.append(Slot(run: run))
         next = run.last + 1
     }
 
     /// Returns true when the watermark rose.
     package mutating func acked(_ run: Run) -> Bool {
-        guard let index = inFlight.firstIndex(where: { $0.run == run }) else { return false }
-        inFlight[index].isAcked = true
-        if !isStopped { pausedUntil = nil }
+        guard let index = slots[start...].firstIndex(where: { $0.run == run }) else { return false }
+        slots[index].isAcked = true
         let before = watermark
-        if !isStopped {
-            while let first = inFlight.first, first.isAcked {
-                watermark = first.run.last
-                inFlight.removeFirst()
-            }
+        if !isDraining {
+            pausedUntil = nil
+            raiseWatermark(before: .max)
         }
         settle()
         return watermark > before
@@ -82,35 +82,53 @@ package struct LaneQueue: Sendable {
 
     /// The broker refused a run: the lane drains, then begins again at the watermark.
     package mutating func refused(_ run: Run, resumeAt: Int64?, alone: Bool) {
-        if !isStopped { raiseWatermark(before: run.first) }
-        isStopped = true
-        pausedUntil = resumeAt
+        if !isDraining {
+            raiseWatermark(before: run.first)
+            pausedUntil = nil
+        }
+        isDraining = true
+        if let resumeAt { pausedUntil = max(pausedUntil ?? resumeAt, resumeAt) }
         if alone { singlesUpTo = max(singlesUpTo, run.last) }
-        if let index = inFlight.firstIndex(where: { $0.run == run }) { inFlight[index].isAcked = true }
+        if let index = slots[start...].firstIndex(where: { $0.run == run }) { slots[index].isAcked = true }
         settle()
     }
 
     /// Up to this sequence each event travels alone from now on.
     package mutating func sendAlone(upTo sequence: Int64) { singlesUpTo = max(singlesUpTo, sequence) }
 
+    /// Nothing goes out before; then the head goes alone.
+    package mutating func pause(until moment: Int64) { pausedUntil = moment }
+
     /// The connection is gone, and with it all knowledge of what was in flight.
     package mutating func lost() {
-        inFlight.removeAll(keepingCapacity: true)
-        isStopped = false
+        forget()
+        isDraining = false
         next = watermark + 1
     }
 
     private mutating func raiseWatermark(before sequence: Int64) {
-        while let first = inFlight.first, first.isAcked, first.run.last < sequence {
-            watermark = first.run.last
-            inFlight.removeFirst()
+        while start < slots.count, slots[start].isAcked, slots[start].run.last < sequence {
+            watermark = slots[start].run.last
+            start += 1
+        }
+        if start == slots.count {
+            forget()
+        } else if start >= 1_024 {
+            slots.removeFirst(start)
+            start = 0
         }
     }
 
+    /// Keeps the storage, so that a steady flow allocates nothing.
+    private mutating func forget() {
+        slots.removeAll(keepingCapacity: true)
+        start = 0
+    }
+
     private mutating func settle() {
-        guard isStopped, inFlight.allSatisfy(\.isAcked) else { return }
-        inFlight.removeAll(keepingCapacity: true)
-        isStopped = false
+        guard isDraining, slots[start...].allSatisfy(\.isAcked) else { return }
+        forget()
+        isDraining = false
         next = watermark + 1
     }
 }

@@ -1,21 +1,26 @@
 /// A token bucket of messages a second while a backlog drains; no rate means no limit.
+///
+/// It holds what the rate gives in the longest wait of the session's loop, so that an idle loop keeps the rate too.
 package struct Pace: Sendable {
     private let perSecond: Double?
-    private var tokens: Double
+    private var tokens = 1.0
     private var last: Int64?
 
-    package init(perSecond: Double?) {
-        self.perSecond = perSecond
-        tokens = perSecond.map { max(1, $0 / 10) } ?? 0
+    private static let heldMilliseconds = 250.0
+
+    package init(perSecond: Double?) { self.perSecond = perSecond }
+
+    /// Whether there is a message's worth at this monotonic millisecond.
+    package mutating func allows(now: Int64) -> Bool {
+        guard let perSecond else { return true }
+        let most = max(1, perSecond * Self.heldMilliseconds / 1_000)
+        if let last { tokens = min(most, tokens + Double(now - last) * perSecond / 1_000) }
+        last = now
+        return tokens >= 1
     }
 
-    /// Takes one message's worth at this monotonic millisecond; false when it has to wait.
-    package mutating func take(now: Int64) -> Bool {
-        guard let perSecond else { return true }
-        if let last { tokens = min(max(1, perSecond / 10), tokens + Double(now - last) * perSecond / 1000) }
-        last = now
-        guard tokens >= 1 else { return false }
-        tokens -= 1
-        return true
+    /// One message went out.
+    package mutating func took() {
+        if perSecond != nil { tokens -= 1 }
     }
 }

@@ -16,9 +16,9 @@ final class Handle {
 
     private let mosquitto: OpaquePointer
     private let version: MQTTOptions.Version
-    /// PUBLISH packets since the last write.
-    private var queued = 0
     fileprivate(set) var notes = Notes()
+    /// Published since the last write.
+    private var queued = 0
 
     /// Nil when libmosquitto cannot make a handle.
     init?(clientID: String, options: MQTTOptions) {
@@ -72,9 +72,13 @@ final class Handle {
         notes.connack = (code, hasMaximum == nil ? nil : Int(maximum), hasPacket == nil ? nil : Int(packet))
     }
 
-    func takeNotes() -> Notes {
-        defer { notes = Notes() }
-        return notes
+    /// Forgets what was looked at; the storage stays.
+    func clearNotes() {
+        notes.connack = nil
+        notes.disconnect = nil
+        notes.subacks.removeAll(keepingCapacity: true)
+        notes.pubacks.removeAll(keepingCapacity: true)
+        notes.messages.removeAll(keepingCapacity: true)
     }
 
     // MARK: calls
@@ -123,22 +127,20 @@ final class Handle {
     var wantsWrite: Bool { mosquitto_want_write(mosquitto) }
     func read() -> Int32 { mosquitto_loop_read(mosquitto, 1) }
 
-    /// Writes what is queued. libmosquitto writes packet by packet: corked, a burst leaves in full segments, and the
-    /// broker is woken once for it.
+    /// Writes what is queued. libmosquitto makes a system call of each packet; corked, they leave as full segments and
+    /// not as one segment each.
     func write() -> Int32 {
-        guard queued > 1 else {
-            queued = 0
-            return mosquitto_loop_write(mosquitto, 1)
-        }
+        let isBurst = queued > 1
         queued = 0
+        guard isBurst else { return mosquitto_loop_write(mosquitto, 1) }
         cork(1)
         defer { cork(0) }
         return mosquitto_loop_write(mosquitto, 1)
     }
 
-    private func cork(_ value: Int32) {
-        var value = value
-        setsockopt(socket, Int32(IPPROTO_TCP), TCP_CORK, &value, socklen_t(MemoryLayout<Int32>.size))
+    private func cork(_ isOn: Int32) {
+        var isOn = isOn
+        _ = setsockopt(socket, Int32(IPPROTO_TCP), TCP_CORK, &isOn, socklen_t(MemoryLayout<Int32>.size))
     }
 
     func misc() -> Int32 { mosquitto_loop_misc(mosquitto) }
@@ -165,6 +167,25 @@ final class Handle {
         let code = mosquitto_publish_v5(
             mosquitto, &mid, message.topic, Int32(message.payload.count), message.payload, 1, message.retain, properties
         )
+        queued += 1
+        return code == 0 ? .success(mid) : .failure(MosquittoCode(code: code))
+    }
+
+    /// The same for a form's message; libmosquitto copies all it is given.
+    func publish(_ form: MessageForm, payload: UnsafeRawBufferPointer) -> Result<Int32, MosquittoCode> {
+        var mid: Int32 = 0
+        var properties: OpaquePointer?
+        defer { mosquitto_property_free_all(&properties) }
+        if version == .v5 {
+            mosquitto_property_add_byte(&properties, Int32(MQTT_PROP_PAYLOAD_FORMAT_INDICATOR.rawValue), 1)
+            mosquitto_property_add_string(&properties, Int32(MQTT_PROP_CONTENT_TYPE.rawValue), form.contentType)
+            for property in form.properties where !property.isEmpty {
+                mosquitto_property_add_string_pair(
+                    &properties, Int32(MQTT_PROP_USER_PROPERTY.rawValue), property.name, property.value)
+            }
+        }
+        let code = mosquitto_publish_v5(
+            mosquitto, &mid, form.topic, Int32(payload.count), payload.baseAddress, 1, false, properties)
         queued += 1
         return code == 0 ? .success(mid) : .failure(MosquittoCode(code: code))
     }

@@ -27,6 +27,7 @@ package final class MQTTSession: Sendable {
     private let isStopping = Atomic(false)
     private let thread = Mutex<pthread_t?>(nil)
     private let options: MQTTOptions
+    private let random: Jitter
     private let makeHandler: @Sendable () -> any SessionHandler
 
     private static let library: Void = {
@@ -34,8 +35,12 @@ package final class MQTTSession: Sendable {
         signal(SIGPIPE, SIG_IGN)
     }()
 
-    /// `makeHandler` is called once, on the session's thread.
-    package init(options: MQTTOptions, makeHandler: @escaping @Sendable () -> any SessionHandler) {
+    /// `random` decides the jitter of waits; `makeHandler` is called once, on the session's thread.
+    package init(
+        options: MQTTOptions, random: Jitter = Jitter(seed: .random(in: 0...UInt64.max)),
+        makeHandler: @escaping @Sendable () -> any SessionHandler
+    ) {
+        self.random = random
         precondition(!options.brokers.isEmpty)
         _ = Self.library
         self.options = options
@@ -55,7 +60,8 @@ package final class MQTTSession: Sendable {
                 let session = Unmanaged<MQTTSession>.fromOpaque(context).takeRetainedValue()
                 waybill_name_thread("waybill-mqtt")
                 SessionLoop(
-                    options: session.options, handler: session.makeHandler(), wake: session.wakeDescriptor,
+                    options: session.options, handler: session.makeHandler(), random: session.random,
+                    wake: session.wakeDescriptor,
                     isStopping: { session.isStopping.load(ordering: .acquiring) }
                 ).run()
                 return nil

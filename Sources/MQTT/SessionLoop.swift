@@ -8,8 +8,10 @@ final class SessionLoop {
     private let wake: Int32
     private let isStopping: () -> Bool
     private var backoff: Backoff
-    private var random = SystemRandomNumberGenerator()
-    private var brokerIndex = 0
+    private var random: Jitter
+    private var order: BrokerOrder
+    private var isProven = false
+    private var nextMisc: Int64 = 0
     /// Where the next connection's window begins: smaller after the broker asked for less.
     private var windowStart = Window.first
 
@@ -19,8 +21,14 @@ final class SessionLoop {
     private static let closeDeadline: Int64 = 1_000
     /// A connection that lived so long, or whose broker acked something, ends the backoff.
     private static let provenLife: Int64 = 10_000
+    private static let miscInterval: Int64 = 500
 
-    init(options: MQTTOptions, handler: any SessionHandler, wake: Int32, isStopping: @escaping () -> Bool) {
+    init(
+        options: MQTTOptions, handler: any SessionHandler, random: Jitter, wake: Int32,
+        isStopping: @escaping () -> Bool
+    ) {
+        self.random = random
+        order = BrokerOrder(count: options.brokers.count)
         self.options = options
         self.handler = handler
         self.wake = wake
@@ -35,7 +43,7 @@ final class SessionLoop {
             case .connect(let suffix, let will):
                 guard let loss = connection(clientID: options.clientID + suffix, will: will) else { return }
                 handler.lost(loss)
-                brokerIndex = (brokerIndex + 1) % options.brokers.count
+                order.lost(wasProven: isProven)
                 pause(backoff.next(using: &random, isRefusal: loss.isRefusal))
             }
         }
@@ -43,7 +51,8 @@ final class SessionLoop {
 
     /// Runs one connection to its end; nil after a clean shutdown.
     private func connection(clientID: String, will: Message?) -> ConnectionLoss? {
-        let broker = options.brokers[brokerIndex]
+        let broker = options.brokers[order.index]
+        isProven = false
         guard let handle = Handle(clientID: clientID, options: options) else {
             return ConnectionLoss(isRefusal: false, words: "libmosquitto has no memory")
         }
@@ -97,7 +106,9 @@ final class SessionLoop {
                     return .failure(Lost(loss: unreachable(broker, code == 0 ? 7 : code)))
                 }
             }
-            if let connack = handle.takeNotes().connack {
+            let connack = handle.notes.connack
+            handle.clearNotes()
+            if let connack {
                 guard connack.code == 0 else {
                     return .failure(Lost(loss: ReasonCode.connack(connack.code, version: options.version)))
                 }
@@ -121,26 +132,36 @@ final class SessionLoop {
                 return loss
             }
             let now = monotonic()
-            if now - begun > Self.provenLife { backoff.succeeded() }
+            if now - begun > Self.provenLife { proven() }
             if port.isOverdue(now: now) {
                 return ConnectionLoss(isRefusal: false, words: "the broker acknowledges nothing any more")
             }
             handler.tick(nowMilliseconds: now, port: port)
-            if port.failure == nil, port.hasRoom { handler.refill(port) }
+            if port.hasRoom { handler.refill(port) }
         }
+    }
+
+    private func proven() {
+        isProven = true
+        backoff.succeeded()
     }
 
     /// One look at the socket; a loss when the connection is over.
     private func turn(_ handle: Handle, _ port: SessionPort) -> ConnectionLoss? {
         if let failure = port.failure { return ConnectionLoss(isRefusal: false, words: failure) }
+        // First what the broker says: a failing write would hide why it closed.
         let ready = pollSocket(handle, alwaysOut: false)
         var code: Int32 = 0
         if ready & Int32(POLLIN | POLLERR | POLLHUP) != 0 { code = handle.read() }
         if code == 0, handle.wantsWrite { code = handle.write() }
-        if code == 0 { code = handle.misc() }
-        let notes = handle.takeNotes()
-        deliver(notes, port)
-        if let reason = notes.disconnect, reason >= 0x80 { return told(UInt8(truncatingIfNeeded: reason), port) }
+        if code == 0, monotonic() >= nextMisc {
+            nextMisc = monotonic() + Self.miscInterval
+            code = handle.misc()
+        }
+        deliver(handle, port)
+        let disconnect = handle.notes.disconnect
+        handle.clearNotes()
+        if let reason = disconnect, reason >= 0x80 { return told(UInt8(truncatingIfNeeded: reason), port) }
         if code != 0 {
             return ConnectionLoss(isRefusal: false, words: "connection lost: \(MosquittoCode(code: code).words)")
         }
@@ -154,12 +175,14 @@ final class SessionLoop {
         return ReasonCode.disconnect(reason)
     }
 
-    private func deliver(_ notes: Handle.Notes, _ port: SessionPort) {
-        for codes in notes.subacks { handler.subscribed(codes: codes, port: port) }
-        for message in notes.messages { handler.received(message, port: port) }
-        if !notes.pubacks.isEmpty { backoff.succeeded() }
-        for ack in notes.pubacks {
-            guard let token = port.takeSlot(ack.mid) else { continue }
+    /// Callbacks run in `read`, `write` and `misc` alone, so the notes stand still meanwhile.
+    private func deliver(_ handle: Handle, _ port: SessionPort) {
+        for codes in handle.notes.subacks { handler.subscribed(codes: codes, port: port) }
+        for message in handle.notes.messages { handler.received(message, port: port) }
+        if !handle.notes.pubacks.isEmpty { proven() }
+        for index in handle.notes.pubacks.indices {
+            let ack = handle.notes.pubacks[index]
+            guard let token = port.answered(ack.mid, reason: ack.reason) else { continue }
             handler.acknowledged(token: token, reason: ack.reason, port: port)
         }
     }
@@ -192,13 +215,13 @@ final class SessionLoop {
 
     private func pollSocket(_ handle: Handle, alwaysOut: Bool) -> Int32 {
         let wantsOut = alwaysOut || handle.wantsWrite
-        var watched = [
-            pollfd(fd: handle.socket, events: Int16(POLLIN | (wantsOut ? POLLOUT : 0)), revents: 0),
-            pollfd(fd: wake, events: Int16(POLLIN), revents: 0),
-        ]
-        guard poll(&watched, 2, Int32(Self.longestPoll)) > 0 else { return 0 }
-        if watched[1].revents != 0 { drainWake() }
-        return Int32(watched[0].revents)
+        let socket = pollfd(fd: handle.socket, events: Int16(POLLIN | (wantsOut ? POLLOUT : 0)), revents: 0)
+        return withUnsafeTemporaryAllocation(of: pollfd.self, capacity: 2) { watched in
+            _ = watched.initialize(fromContentsOf: [socket, pollfd(fd: wake, events: Int16(POLLIN), revents: 0)])
+            guard poll(watched.baseAddress, 2, Int32(Self.longestPoll)) > 0 else { return 0 }
+            if watched[1].revents != 0 { drainWake() }
+            return Int32(watched[0].revents)
+        }
     }
 
     private func pause(_ milliseconds: Int64) {

@@ -5,10 +5,7 @@ package final class SessionPort {
     private let now: () -> Int64
     private(set) var window: Window
     package let maxPacketBytes: Int
-    /// In flight by packet id.
-    private var slots: [Int32: (token: UInt64, bytes: Int, at: Int64)] = [:]
-    /// Packet ids in the order of sending, for the ack timer.
-    private var order: [Int32] = []
+    private var flight = InFlight()
     private(set) var failure: String?
     /// The end is ours: a DISCONNECT is owed, or the broker would publish the Will.
     private(set) var isLeaving = false
@@ -24,26 +21,42 @@ package final class SessionPort {
         maxPacketBytes = min(maxPacket ?? options.maxPacketBytes, 64 << 20)
     }
 
-    package var hasRoom: Bool { failure == nil && window.hasRoom }
+    /// A broker that answers all but the oldest gets no more than this ahead of it.
+    private static let longestSpan = 1_000
+
+    package var hasRoom: Bool { failure == nil && window.hasRoom && flight.span < Self.longestSpan }
     package var supportsProperties: Bool { options.version == .v5 }
     package var inFlight: Int { window.count }
 
     /// QoS 1. `lost` means that the connection is over; what was in flight is unknown.
     package func publish(_ message: Message, token: UInt64) -> PublishOutcome {
+        send(bytes: PacketSize.bytes(of: message), token: token, at: now()) { handle.publish(message) }
+    }
+
+    /// QoS 1, not retained: a form's message at this monotonic millisecond.
+    package func publish(
+        _ form: MessageForm, payload: UnsafeRawBufferPointer, token: UInt64, at moment: Int64
+    ) -> PublishOutcome {
+        let size = form.packetBytes(payload: payload.count, withProperties: supportsProperties)
+        return send(bytes: size, token: token, at: moment) { handle.publish(form, payload: payload) }
+    }
+
+    @inline(__always)
+    private func send(
+        bytes size: Int, token: UInt64, at moment: Int64, _ publish: () -> Result<Int32, MosquittoCode>
+    ) -> PublishOutcome {
         guard failure == nil else { return .lost }
-        let size = PacketSize.bytes(of: message)
         guard size <= maxPacketBytes else { return .tooLarge }
-        switch handle.publish(message) {
+        switch publish() {
         case .failure(let error):
             failure = "cannot publish: \(error.words)"
             return .lost
         case .success(let mid):
-            guard slots[mid] == nil else {
+            guard !flight.holds(mid) else {
                 failure = "packet id \(mid) is still in flight"
                 return .lost
             }
-            slots[mid] = (token, size, now())
-            order.append(mid)
+            flight.sent(InFlight.Entry(mid: mid, token: token, bytes: size, at: moment))
             window.sent(bytes: size)
             return .sent
         }
@@ -65,26 +78,16 @@ package final class SessionPort {
 
     package func halveWindow() { window.halve() }
 
-    func takeSlot(_ mid: Int32) -> UInt64? {
-        guard let slot = slots.removeValue(forKey: mid) else { return nil }
-        window.acked(bytes: slot.bytes)
-        if order.first == mid { order.removeFirst() } else { order.removeAll { $0 == mid } }
-        return slot.token
+    /// The token of an answered message; nil for a packet id that is not in flight.
+    func answered(_ mid: Int32, reason: UInt8) -> UInt64? {
+        guard let entry = flight.take(mid) else { return nil }
+        window.answered(bytes: entry.bytes, isClean: reason < 0x80)
+        return entry.token
     }
 
     /// Whether the oldest un-acked message waits longer than allowed.
     func isOverdue(now: Int64) -> Bool {
-        guard let mid = order.first, let slot = slots[mid] else { return false }
-        return now - slot.at > options.ackTimeout
-    }
-}
-
-/// An upper bound of a PUBLISH's size: libmosquitto 2.0.11 aborts the process when a packet is a byte over the limit.
-package enum PacketSize {
-    package static func bytes(of message: Message) -> Int {
-        let properties = message.userProperties.reduce((message.contentType?.utf8.count ?? 0) + 3) {
-            $0 + $1.0.utf8.count + $1.1.utf8.count + 5
-        }
-        return 5 + message.topic.utf8.count + 2 + message.payload.count + properties + 64
+        guard let oldest = flight.oldest else { return false }
+        return now - oldest.at > options.ackTimeout
     }
 }

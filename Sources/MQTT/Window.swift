@@ -4,6 +4,8 @@ package struct Window: Sendable {
     private let most: Int
     package private(set) var size: Int
     private var ackedSinceGrowth = 0
+    /// Answers to what was in flight when the window was halved: they say nothing new.
+    private var staleAnswers = 0
     package private(set) var count = 0
     package private(set) var bytes = 0
 
@@ -25,49 +27,24 @@ package struct Window: Sendable {
         bytes += added
     }
 
-    package mutating func acked(bytes removed: Int) {
+    /// `isClean`: the broker took the message.
+    package mutating func answered(bytes removed: Int, isClean: Bool) {
+        precondition(count > 0 && bytes >= removed, "what is answered was sent")
         count -= 1
         bytes -= removed
-        ackedSinceGrowth += 1
+        staleAnswers = max(0, staleAnswers - 1)
+        ackedSinceGrowth = isClean ? ackedSinceGrowth + 1 : 0
         if ackedSinceGrowth >= size {
             size = min(most, size * 2)
             ackedSinceGrowth = 0
         }
     }
 
+    /// Once for all that is in flight together, however many of it the broker refuses.
     package mutating func halve() {
+        guard staleAnswers == 0 else { return }
+        staleAnswers = count
         size = max(1, size / 2)
         ackedSinceGrowth = 0
-    }
-}
-
-/// Full-jitter waits between connection attempts.
-package struct Backoff: Sendable {
-    private let least: Int64
-    private let most: Int64
-    private var attempts: Int64 = 0
-    private var refusals: Int64 = 0
-
-    package init(least: Int64, most: Int64) {
-        self.least = least
-        self.most = max(least, most)
-    }
-
-    package mutating func succeeded() {
-        attempts = 0
-        refusals = 0
-    }
-
-    /// Milliseconds to wait before the next attempt.
-    package mutating func next(using generator: inout some RandomNumberGenerator, isRefusal: Bool) -> Int64 {
-        attempts = min(attempts + 1, 20)
-        let ceiling = min(most, least << attempts)
-        if isRefusal {
-            // 60 s to 15 min with the default limits: a refusal does not go away by itself.
-            refusals = min(refusals + 1, 5)
-            let first = min(max(most, 1_000), 60_000)
-            return min(first << (refusals - 1), first * 15)
-        }
-        return Int64.random(in: least...max(least, ceiling), using: &generator)
     }
 }

@@ -1,0 +1,128 @@
+import Inventory
+import MQTT
+import Outbox
+
+/// Makes and sends the three retained messages of a site, on the session's thread.
+final class Announcer {
+    private let outbox: Outbox
+    private let settings: DeliverySettings
+    private let report: DeliveryReport
+    private let topics: Topics
+    private let now: @Sendable () -> Int64
+    private let wallClock: @Sendable () -> Timestamp
+
+    /// Of the present connection; greater than each before it.
+    var session = ""
+    private var lastBeaconAt: Int64 = 0
+    private var healthSent: [String] = []
+    private var healthRevision = -1
+
+    /// What answers to announcements carry; no token of an event has its highest bit.
+    static let token: UInt64 = 1 << 63
+    /// A beacon is a commit: health that flaps must not make one of every message.
+    private static let leastInterval: Int64 = 1_000
+
+    init(
+        outbox: Outbox, settings: DeliverySettings, report: DeliveryReport, topics: Topics,
+        now: @escaping @Sendable () -> Int64, wallClock: @escaping @Sendable () -> Timestamp
+    ) {
+        self.outbox = outbox
+        self.settings = settings
+        self.report = report
+        self.topics = topics
+        self.now = now
+        self.wallClock = wallClock
+    }
+
+    // MARK: sending
+
+    func sendMeta(_ port: SessionPort) { announce(port, "birth certificate") { try meta() } }
+
+    func sendOnline(_ port: SessionPort) { announce(port, "state") { try state("online") } }
+
+    /// Its number is committed before it is sent. `acked`: each lane's watermark, which the outbox may store later.
+    func sendBeacon(_ port: SessionPort, acked: [Int64]) {
+        lastBeaconAt = now()
+        healthRevision = report.revision
+        healthSent = report.healthReasons
+        announce(port, "beacon") {
+            let number = try outbox.nextBeacon(session: session)
+            return retained(topics.beacon, try announcementBytes(try beacon(number: number, acked: acked)))
+        }
+    }
+
+    /// Whether the next beacon is due: by time, or because health changed.
+    func isBeaconDue(now: Int64) -> Bool {
+        if now - lastBeaconAt >= settings.beaconInterval { return true }
+        guard report.revision != healthRevision, now - lastBeaconAt >= Self.leastInterval else { return false }
+        healthRevision = report.revision
+        return report.healthReasons != healthSent
+    }
+
+    private func announce(_ port: SessionPort, _ what: String, _ message: () throws -> Message) {
+        do {
+            let message = try message()
+            guard port.publish(message, token: Self.token) == .tooLarge else { return }
+            report.trouble(
+                "the broker takes at most \(port.maxPacketBytes) bytes, this site's \(what) has "
+                    + "\(message.payload.count); raise the broker's maximum packet size")
+        } catch {
+            report.trouble("cannot announce the \(what): \(error)")
+        }
+    }
+
+    /// No subscriber is no fault here: retained messages are for whoever comes.
+    func answered(reason: UInt8) {
+        guard reason >= 0x80 else { return }
+        report.trouble(
+            reason == 0x87
+                ? "the broker does not authorise this site to publish its state, beacon or meta; check its access list"
+                : "the broker refused an announcement (0x\(String(reason, radix: 16)))")
+    }
+
+    // MARK: messages
+
+    func will() throws -> Message {
+        var message = try state("offline", reason: "lost")
+        message.willDelaySeconds = 15
+        return message
+    }
+
+    func farewell() throws -> Message { try state("offline", reason: "shutdown") }
+
+    private func state(_ state: String, reason: String? = nil) throws -> Message {
+        let isOnline = state == "online"
+        let announcement = StateAnnouncement(
+            state: state, session: session, instance: outbox.instance,
+            agent: isOnline ? settings.agentVersion : nil, at: isOnline ? wallClock().description : nil, reason: reason)
+        return retained(topics.state, try announcementBytes(announcement))
+    }
+
+    private func meta() throws -> Message {
+        let meta = MetaAnnouncement(
+            agent: settings.agentVersion, instance: outbox.instance, epoch: outbox.progress.epoch.text,
+            lanes: Lane.allCases.map(\.name), sources: report.metaSources, schemas: ["urn:waybill:schema:stock:1"],
+            timeZone: settings.timeZone)
+        return retained(topics.meta, try announcementBytes(meta))
+    }
+
+    private func beacon(number: Int64, acked: [Int64]) throws -> BeaconAnnouncement {
+        let progress = outbox.progress
+        let lanes = Lane.allCases.map { lane in
+            let line = progress.lanes[lane]
+            let acked = max(line.acked, acked[Int(lane.rawValue)])
+            return BeaconAnnouncement.LaneLine(
+                name: lane.name, epoch: progress.epoch.text, head: line.head, acked: acked, backlog: line.head - acked)
+        }
+        let positions = try Dictionary(
+            outbox.sourcePositions().map { ($0.source, $0.position) }, uniquingKeysWith: { first, _ in first })
+        return BeaconAnnouncement(
+            n: number, session: session, instance: outbox.instance, at: wallClock().description,
+            epoch: progress.epoch.text, lanes: lanes, sources: report.sourceLines(positions: positions),
+            health: healthSent.isEmpty ? "ok" : "degraded", reasons: healthSent)
+    }
+
+    private func retained(_ topic: String, _ payload: [UInt8]) -> Message {
+        Message(topic: topic, payload: payload, retain: true, contentType: "application/json", userProperties: [])
+    }
+}
