@@ -69,6 +69,7 @@ let package = Package(
         tests("IngestTests", ["Ingest", "Inventory"]),
         .target(name: "CFaultVFS", dependencies: ["CSQLite"], path: "Tests/CFaultVFS"),
         tests("OutboxTests", ["CFaultVFS", "Inventory", "Outbox", "SQLite"]),
+        tests("MQTTTests", ["MQTT"]),
         tests("DeliveryTests", ["Delivery", "Inventory"]),
         tests(
             "AgentTests",

@@ -6,6 +6,7 @@ package struct Window: Sendable {
     private var ackedSinceGrowth = 0
     /// Answers to what was in flight when the window was halved: they say nothing new.
     private var staleAnswers = 0
+    private var isStale = false
     package private(set) var count = 0
     package private(set) var bytes = 0
 
@@ -32,6 +33,7 @@ package struct Window: Sendable {
         precondition(count > 0 && bytes >= removed, "what is answered was sent")
         count -= 1
         bytes -= removed
+        isStale = staleAnswers > 0
         staleAnswers = max(0, staleAnswers - 1)
         ackedSinceGrowth = isClean ? ackedSinceGrowth + 1 : 0
         if ackedSinceGrowth >= size {
@@ -40,9 +42,9 @@ package struct Window: Sendable {
         }
     }
 
-    /// Once for all that is in flight together, however many of it the broker refuses.
+    /// Because of the last answer: once for all that was in flight together, however many of it the broker refuses.
     package mutating func halve() {
-        guard staleAnswers == 0 else { return }
+        guard !isStale else { return }
         staleAnswers = count
         size = max(1, size / 2)
         ackedSinceGrowth = 0
