@@ -28,6 +28,7 @@ package final class MQTTSession: Sendable {
     private let thread = Mutex<pthread_t?>(nil)
     private let options: MQTTOptions
     private let random: Jitter
+    private let beginConnect: BeginConnect
     private let makeHandler: @Sendable () -> any SessionHandler
 
     private static let library: Void = {
@@ -36,11 +37,21 @@ package final class MQTTSession: Sendable {
     }()
 
     /// `random` decides the jitter of waits; `makeHandler` is called once, on the session's thread.
-    package init(
+    package convenience init(
         options: MQTTOptions, random: Jitter = Jitter(seed: .random(in: 0...UInt64.max)),
         makeHandler: @escaping @Sendable () -> any SessionHandler
     ) {
+        self.init(
+            options: options, random: random, beginConnect: { $0.connect(to: $1, options: $2) },
+            makeHandler: makeHandler)
+    }
+
+    init(
+        options: MQTTOptions, random: Jitter, beginConnect: @escaping BeginConnect,
+        makeHandler: @escaping @Sendable () -> any SessionHandler
+    ) {
         self.random = random
+        self.beginConnect = beginConnect
         precondition(!options.brokers.isEmpty)
         _ = Self.library
         self.options = options
@@ -61,6 +72,7 @@ package final class MQTTSession: Sendable {
                 waybill_name_thread("waybill-mqtt")
                 SessionLoop(
                     options: session.options, handler: session.makeHandler(), random: session.random,
+                    beginConnect: session.beginConnect,
                     wake: session.wakeDescriptor,
                     isStopping: { session.isStopping.load(ordering: .acquiring) }
                 ).run()
@@ -76,7 +88,7 @@ package final class MQTTSession: Sendable {
         _ = write(wakeDescriptor, &one, 8)
     }
 
-    /// Awaits what is in flight, says farewell, disconnects; returns within about 8 s.
+    /// Awaits what is in flight, says farewell, disconnects; returns within about 8 s, also when name servers hang.
     package func stop() {
         isStopping.store(true, ordering: .releasing)
         wake()

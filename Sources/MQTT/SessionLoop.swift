@@ -7,6 +7,7 @@ final class SessionLoop {
     private let handler: any SessionHandler
     private let wake: Int32
     private let isStopping: () -> Bool
+    private let beginConnect: BeginConnect
     private var backoff: Backoff
     private var random: Jitter
     private var order: BrokerOrder
@@ -24,9 +25,10 @@ final class SessionLoop {
     private static let miscInterval: Int64 = 500
 
     init(
-        options: MQTTOptions, handler: any SessionHandler, random: Jitter, wake: Int32,
-        isStopping: @escaping () -> Bool
+        options: MQTTOptions, handler: any SessionHandler, random: Jitter, beginConnect: @escaping BeginConnect,
+        wake: Int32, isStopping: @escaping () -> Bool
     ) {
+        self.beginConnect = beginConnect
         self.random = random
         order = BrokerOrder(count: options.brokers.count)
         self.options = options
@@ -64,9 +66,34 @@ final class SessionLoop {
                     "the TLS files cannot be used (\(MosquittoCode(code: code).words)); check ca_file, cert_file and key"
             )
         }
-        if code == 0, let will { code = handle.setWill(will) }
-        if code == 0 { code = handle.connect(to: broker, options: options) }
+        if let will { code = handle.setWill(will) }
         guard code == 0 else { return unreachable(broker, code) }
+        switch dial(handle, broker) {
+        case .failure(let loss): return loss.loss
+        case .success(let handle): return talk(handle, broker: broker)
+        }
+    }
+
+    /// Resolves the name and begins to connect, on a thread that can be left behind.
+    private func dial(_ handle: sending Handle, _ broker: BrokerAddress) -> Result<Handle, Lost> {
+        let deadline = monotonic() + options.connectDeadline
+        let goesOn = { !self.isStopping() && self.monotonic() < deadline }
+        let outcome = Dial.call(handle, wake: wake, while: goesOn) { [options, beginConnect] in
+            beginConnect($0, broker, options)
+        }
+        switch outcome {
+        case .called(let handle, 0): return .success(handle)
+        case .called(_, let code): return .failure(Lost(loss: unreachable(broker, code)))
+        case .gaveUp, .tooMany:
+            return .failure(
+                Lost(
+                    loss: ConnectionLoss(
+                        isRefusal: false,
+                        words: "the name \(broker.host) is not resolved in time; check the machine's name servers")))
+        }
+    }
+
+    private func talk(_ handle: Handle, broker: BrokerAddress) -> ConnectionLoss? {
         switch awaitConnack(handle, broker: broker) {
         case .failure(let loss): return loss.loss
         case .success(let port): return serve(handle, port: port)
