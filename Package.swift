@@ -70,7 +70,7 @@ let package = Package(
         .target(name: "CFaultVFS", dependencies: ["CSQLite"], path: "Tests/CFaultVFS"),
         tests("OutboxTests", ["CFaultVFS", "Inventory", "Outbox", "SQLite"]),
         tests("MQTTTests", ["MQTT"]),
-        tests("DeliveryTests", ["Delivery", "Inventory"]),
+        tests("DeliveryTests", ["Delivery", "Inventory", "MQTT"]),
         tests(
             "AgentTests",
             [

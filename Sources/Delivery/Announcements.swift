@@ -75,17 +75,53 @@ package struct MetaAnnouncement: Codable, Sendable, Equatable {
         }
     }
 
+    /// The epoch before this one: what a consumer lacks of it up to these heads it asks for by `replay`.
+    package struct Previous: Codable, Sendable, Equatable {
+        package var epoch: String
+        package var heads: [String: Int64]
+    }
+
+    package struct Limits: Codable, Sendable, Equatable {
+        package var maxPacket: Int
+        package var batchEvents: Int
+        package var batchBytes: Int
+        package var outboxBytes: Int64
+
+        enum CodingKeys: String, CodingKey {
+            case maxPacket = "max_packet"
+            case batchEvents = "batch_events"
+            case batchBytes = "batch_bytes"
+            case outboxBytes = "outbox_bytes"
+        }
+    }
+
+    /// How long acked events, and the identities of records, are kept.
+    package struct Retention: Codable, Sendable, Equatable {
+        package var milliseconds: Int64
+        package var bytes: Int64
+        package var seenDays: Int64
+
+        enum CodingKeys: String, CodingKey {
+            case milliseconds = "ms"
+            case bytes
+            case seenDays = "seen_days"
+        }
+    }
+
     package var v = 1
     package var agent: String
     package var instance: String
     package var epoch: String
+    package var previous: Previous?
     package var lanes: [String]
     package var sources: [SourceLine]
     package var schemas: [String]
+    package var limits: Limits
+    package var retention: Retention
     package var timeZone: String
 
     enum CodingKeys: String, CodingKey {
-        case v, agent, instance, epoch, lanes, sources, schemas
+        case v, agent, instance, epoch, previous, lanes, sources, schemas, limits, retention
         case timeZone = "time_zone"
     }
 }

@@ -16,6 +16,8 @@ final class Announcer {
     private var lastBeaconAt: Int64 = 0
     private var healthSent: [String] = []
     private var healthRevision = -1
+    private var sourcesSent: [MetaAnnouncement.SourceLine] = []
+    private var metaRevision = -1
 
     /// What answers to announcements carry; no token of an event has its highest bit.
     static let token: UInt64 = 1 << 63
@@ -36,7 +38,17 @@ final class Announcer {
 
     // MARK: sending
 
-    func sendMeta(_ port: SessionPort) { announce(port, "birth certificate") { try meta() } }
+    func sendMeta(_ port: SessionPort) {
+        metaRevision = report.revision
+        announce(port, "meta") { try meta(maxPacket: port.maxPacketBytes) }
+    }
+
+    /// Whether what meta says of the sources changed since it was sent.
+    var isMetaDue: Bool {
+        guard report.revision != metaRevision else { return false }
+        metaRevision = report.revision
+        return report.metaSources != sourcesSent
+    }
 
     func sendOnline(_ port: SessionPort) { announce(port, "state") { try state("online") } }
 
@@ -98,10 +110,23 @@ final class Announcer {
         return retained(topics.state, try announcementBytes(announcement))
     }
 
-    private func meta() throws -> Message {
+    private func meta(maxPacket: Int) throws -> Message {
+        sourcesSent = report.metaSources
+        let options = outbox.options
+        let previous = try outbox.reader().previousEpoch().map { epoch, heads in
+            MetaAnnouncement.Previous(
+                epoch: epoch.text,
+                heads: Dictionary(uniqueKeysWithValues: Lane.allCases.map { ($0.name, heads[$0]) }))
+        }
         let meta = MetaAnnouncement(
             agent: settings.agentVersion, instance: outbox.instance, epoch: outbox.progress.epoch.text,
-            lanes: Lane.allCases.map(\.name), sources: report.metaSources, schemas: ["urn:waybill:schema:stock:1"],
+            previous: previous, lanes: Lane.allCases.map(\.name), sources: sourcesSent,
+            schemas: ["urn:waybill:schema:stock:1"],
+            limits: .init(
+                maxPacket: maxPacket, batchEvents: settings.batches.above == nil ? 1 : settings.batches.events,
+                batchBytes: settings.batches.bytes, outboxBytes: options.limitBytes),
+            retention: .init(
+                milliseconds: options.keepMilliseconds, bytes: options.keepBytes, seenDays: options.seenDays),
             timeZone: settings.timeZone)
         return retained(topics.meta, try announcementBytes(meta))
     }

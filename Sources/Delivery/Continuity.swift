@@ -29,6 +29,13 @@ package struct Continuity: Sendable {
         case rolledBack(above: Epoch)
     }
 
+    /// What the retained messages say of who wrote last; nil when they say nothing of it. A birth certificate counts
+    /// where the beacon is missing or older: its epoch alone tells of another writer.
+    package static func lastWriter(beacon: BeaconMark?, meta: Epoch?, own: Epoch) -> BeaconMark? {
+        guard let meta, meta > own, meta > beacon?.epoch ?? own else { return beacon }
+        return BeaconMark(epoch: meta, number: 0, session: "")
+    }
+
     private var suspect: BeaconMark?
 
     package init() {}
@@ -37,7 +44,7 @@ package struct Continuity: Sendable {
 
     /// `own` is what this outbox committed last.
     package mutating func judge(own: BeaconMark, retained: BeaconMark?) -> Judgement {
-        guard let retained, !holds(own: own, retained: retained) else {
+        guard let retained, !Self.holds(own: own, retained: retained) else {
             suspect = nil
             return .holds
         }
@@ -47,7 +54,8 @@ package struct Continuity: Sendable {
         return .rolledBack(above: retained.epoch)
     }
 
-    private func holds(own: BeaconMark, retained: BeaconMark) -> Bool {
+    /// Whether nobody else wrote after this outbox's last commit.
+    package static func holds(own: BeaconMark, retained: BeaconMark) -> Bool {
         if retained.epoch < own.epoch { return true }
         if retained.epoch > own.epoch { return false }
         return retained.number < own.number || (retained.number == own.number && retained.session == own.session)

@@ -12,7 +12,7 @@ package final class DeliveryReport: Sendable {
     }
 
     private let state = Mutex(State())
-    /// +1 with each change of what the reasons are made of.
+    /// +1 with each change of what the reasons and meta are made of.
     private let changes = Atomic(0)
     private let hasTrouble = Atomic(false)
     private let onTrouble: @Sendable (String) -> Void
@@ -20,7 +20,7 @@ package final class DeliveryReport: Sendable {
     /// `onTrouble` hears each new trouble once, on the thread that met it.
     package init(onTrouble: @escaping @Sendable (String) -> Void) { self.onTrouble = onTrouble }
 
-    /// Differs when the reasons may differ: cheap to look at.
+    /// Differs when the reasons or meta may differ: cheap to look at.
     var revision: Int { changes.load(ordering: .acquiring) }
 
     package var isConnected: Bool { state.withLock { $0.isConnected } }
@@ -38,7 +38,7 @@ package final class DeliveryReport: Sendable {
 
     package var metaSources: [MetaAnnouncement.SourceLine] { state.withLock { $0.meta } }
 
-    package func describe(sources: [MetaAnnouncement.SourceLine]) { state.withLock { $0.meta = sources } }
+    package func describe(sources: [MetaAnnouncement.SourceLine]) { change { $0.meta = sources } }
 
     package func source(_ name: String, status: String) { change { $0.sources[name] = status } }
 

@@ -1,4 +1,5 @@
 import Inventory
+import MQTT
 
 // A message that the broker answers by closing the connection would stop its lane for ever. So the losses are counted
 // that come with the same message first in flight. Three in a row make a run go one by one, and a single event that
@@ -7,6 +8,24 @@ import Inventory
 
 struct HeadLosses {
     enum Verdict: Equatable { case resend, skip }
+
+    /// Whether a loss may be the fault of the message that was first in flight.
+    enum Blame: Equatable {
+        case none, possible
+        /// The broker's DISCONNECT says that a message was too large or invalid.
+        case named
+
+        init(_ loss: ConnectionLoss) {
+            switch loss.reason {
+            case 0x95, 0x99: self = .named
+            // Unspecified, malformed, protocol error, implementation specific, topic name invalid.
+            case 0x80, 0x81, 0x82, 0x83, 0x90: self = .possible
+            case nil: self = loss.isOurs ? .none : .possible
+            // The broker says that it is about something else: rights, quota, an administrator, another connection.
+            default: self = .none
+            }
+        }
+    }
 
     /// Up to here a lane's events travel alone.
     private(set) var aloneUpTo: [Lane: Int64] = [:]
@@ -25,9 +44,9 @@ struct HeadLosses {
         if suspect?.lane == lane { suspect = nil }
     }
 
-    /// `isNamed`: the broker's DISCONNECT says that a message was too large or invalid.
-    mutating func lost(lane: Lane, run: Run, isNamed: Bool) -> Verdict {
-        guard hasHeardBroker || isNamed else { return .resend }
+    mutating func lost(lane: Lane, run: Run, blame: Blame) -> Verdict {
+        let isNamed = blame == .named
+        guard blame != .none, hasHeardBroker || isNamed else { return .resend }
         let isSame = suspect.map { $0.lane == lane && $0.first == run.first && $0.last == run.last } ?? false
         suspect = (lane, run.first, run.last)
         losses = isSame ? losses + 1 : 1

@@ -77,14 +77,13 @@ extension LaneSender {
     }
 
     /// The connection is gone. A message that costs it again and again is isolated, and in the end replaced by a
-    /// tombstone. `reason`: what the broker's DISCONNECT named.
-    func lost(reason: UInt8?) {
+    /// tombstone.
+    func lost(_ loss: ConnectionLoss) {
         let first = feeds.first { $0.queue.messagesInFlight > 0 }?.queue
         for index in feeds.indices { feeds[index].queue.lost() }
         let run = first.flatMap(\.firstInFlight)
         guard let first, let run else { return }
-        let isNamed = reason == 0x95 || reason == 0x99
-        guard headLosses.lost(lane: first.lane, run: run, isNamed: isNamed) == .skip else { return }
+        guard headLosses.lost(lane: first.lane, run: run, blame: HeadLosses.Blame(loss)) == .skip else { return }
         do { try skip(first.lane, run.first, reason: "the broker closes the connection on it") } catch {
             report.trouble("cannot set a message aside: \(error)")
         }

@@ -4,14 +4,15 @@ package import Outbox
 
 // The shell between the lanes' decisions and one MQTT connection. Every method runs on the session's own thread.
 //
-// On each connection: subscribe to the own beacon and state, wait for the SUBACK, then up to 500 ms for the retained
-// beacon. `Continuity` judges it; only then do meta, state and the first beacon go out, and after them events.
+// On each connection: subscribe to the own beacon, meta and state, wait for the SUBACK, then up to 500 ms for what is
+// retained of the first two. `Continuity` judges it; only then do meta, state and the first beacon go out, and after
+// them events.
 
 package final class Publisher: SessionHandler {
     private enum Phase {
         case idle
         case subscribing(until: Int64)
-        case awaitingBeacon(until: Int64)
+        case awaitingRetained(until: Int64)
         case live
     }
 
@@ -25,13 +26,21 @@ package final class Publisher: SessionHandler {
 
     private var continuity = Continuity()
     private var phase = Phase.idle
-    private var retained: BeaconAnnouncement?
+    private var retained = Retained()
     private var connectNotBefore: Int64 = 0
+    /// What the broker kept of this site when the connection began.
+    private struct Retained {
+        var beacon: BeaconMark?
+        var meta: Epoch?
+        var hasBeacon = false
+        var hasMeta = false
+    }
+
     /// This connection only looks: its client id and its missing Will are no agent's.
     private var isProbe = false
 
     private static let subackDeadline: Int64 = 15_000
-    private static let beaconDeadline: Int64 = 500
+    private static let retainedDeadline: Int64 = 500
     private static let lookAgainAfter: Int64 = 60_000
 
     package init(
@@ -56,8 +65,8 @@ package final class Publisher: SessionHandler {
         let moment = now()
         if moment < connectNotBefore { return .wait(milliseconds: connectNotBefore - moment) }
         do {
-            announcer.session = try outbox.mintSession(now: wallClock(), above: retained?.session)
-            retained = nil
+            announcer.session = try outbox.mintSession(now: wallClock(), above: retained.beacon?.session)
+            retained = Retained()
             isProbe = continuity.isSuspicious
             return .connect(clientIDSuffix: isProbe ? "-probe" : "", will: isProbe ? nil : try announcer.will())
         } catch {
@@ -69,25 +78,48 @@ package final class Publisher: SessionHandler {
     package func connected(_ port: SessionPort) {
         sender.begin()
         phase = .subscribing(until: now() + Self.subackDeadline)
-        port.subscribe([topics.beacon, topics.state])
+        port.subscribe([topics.beacon, topics.meta, topics.state])
     }
 
     package func subscribed(codes: [Int32], port: SessionPort) {
         guard case .subscribing = phase else { return }
-        if codes.contains(where: { $0 >= 0x80 }) {
-            report.trouble("the broker refuses this site's subscriptions; check its access list")
+        if let code = codes.first, code >= 0x80 {
+            // Without it neither a clone nor a rollback would be noticed.
+            report.trouble(
+                "the broker does not let this site read \(topics.beacon), so nothing is published; allow it in its "
+                    + "access list")
+            connectNotBefore = now() + Self.lookAgainAfter
+            return port.disconnect(reason: "the subscription to the own beacon is refused")
         }
-        phase = .awaitingBeacon(until: now() + Self.beaconDeadline)
+        if codes.contains(where: { $0 >= 0x80 }) {
+            report.trouble("the broker refuses this site's subscription to its meta or state; check its access list")
+        }
+        phase = .awaitingRetained(until: now() + Self.retainedDeadline)
+        judgeWhenComplete(port)
     }
 
     package func received(_ message: InboundMessage, port: SessionPort) {
-        if message.topic == topics.beacon {
-            guard case .awaitingBeacon = phase else { return }
-            retained = readAnnouncement(BeaconAnnouncement.self, from: message.payload)
-            judge(port)
-        } else if message.topic == topics.state, case .live = phase {
-            restorePresence(message, port: port)
+        switch (message.topic, phase) {
+        case (topics.beacon, .live): compare(message, port: port)
+        case (topics.state, .live): restorePresence(message, port: port)
+        // What is retained may come before the SUBACK.
+        case (topics.beacon, .subscribing), (topics.beacon, .awaitingRetained):
+            retained.beacon = Self.mark(message)
+            retained.hasBeacon = true
+            judgeWhenComplete(port)
+        case (topics.meta, .subscribing), (topics.meta, .awaitingRetained):
+            retained.meta = readAnnouncement(MetaMark.self, from: message.payload).flatMap { Epoch($0.epoch) }
+            retained.hasMeta = true
+            judgeWhenComplete(port)
+        default: break
         }
+    }
+
+    /// While this agent lives it hears its own beacons. One that is ahead of them was written by somebody else.
+    private func compare(_ message: InboundMessage, port: SessionPort) {
+        guard let mark = Self.mark(message), let own = try? ownMark(), !Continuity.holds(own: own, retained: mark)
+        else { return }
+        port.disconnect(reason: "a beacon of another agent of this site came")
     }
 
     /// A late Will of an older session stands in the retained state: say again that this agent is here.
@@ -98,9 +130,16 @@ package final class Publisher: SessionHandler {
         announcer.sendOnline(port)
     }
 
+    private func judgeWhenComplete(_ port: SessionPort) {
+        guard case .awaitingRetained = phase, retained.hasBeacon, retained.hasMeta else { return }
+        judge(port)
+    }
+
     private func judge(_ port: SessionPort) {
         do {
-            let judgement = continuity.judge(own: try ownMark(), retained: retained.flatMap(Self.mark))
+            let own = try ownMark()
+            let last = Continuity.lastWriter(beacon: retained.beacon, meta: retained.meta, own: own.epoch)
+            let judgement = continuity.judge(own: own, retained: last)
             switch judgement {
             case .holds:
                 goLive(port)
@@ -128,13 +167,26 @@ package final class Publisher: SessionHandler {
         return BeaconMark(epoch: outbox.progress.epoch, number: last.number, session: last.session)
     }
 
-    private static func mark(_ beacon: BeaconAnnouncement) -> BeaconMark? {
-        Epoch(beacon.epoch).map { BeaconMark(epoch: $0, number: beacon.n, session: beacon.session) }
+    /// Nil for what no agent wrote.
+    private static func mark(_ message: InboundMessage) -> BeaconMark? {
+        guard let beacon = readAnnouncement(WireMark.self, from: message.payload) else { return nil }
+        return Epoch(beacon.epoch).map { BeaconMark(epoch: $0, number: beacon.n, session: beacon.session) }
+    }
+
+    /// What of a beacon says who wrote it: all that continuity needs, whatever else its version holds.
+    private struct WireMark: Decodable {
+        var n: Int64
+        var session: String
+        var epoch: String
+    }
+
+    private struct MetaMark: Decodable {
+        var epoch: String
     }
 
     private func goLive(_ port: SessionPort) {
         if isProbe { return port.disconnect(reason: "the looking is over") }
-        if let retained, retained.session > announcer.session {
+        if let beacon = retained.beacon, beacon.session > announcer.session {
             return port.disconnect(reason: "a greater session is known")
         }
         phase = .live
@@ -164,9 +216,10 @@ package final class Publisher: SessionHandler {
         switch phase {
         case .subscribing(let until) where nowMilliseconds >= until:
             port.disconnect(reason: "the broker does not answer the subscription")
-        case .awaitingBeacon(let until) where nowMilliseconds >= until: judge(port)
-        case .live where announcer.isBeaconDue(now: nowMilliseconds):
-            announcer.sendBeacon(port, acked: sender.acked)
+        case .awaitingRetained(let until) where nowMilliseconds >= until: judge(port)
+        case .live:
+            if announcer.isMetaDue { announcer.sendMeta(port) }
+            if announcer.isBeaconDue(now: nowMilliseconds) { announcer.sendBeacon(port, acked: sender.acked) }
         default: break
         }
     }
@@ -178,7 +231,7 @@ package final class Publisher: SessionHandler {
 
     package func lost(_ loss: ConnectionLoss) {
         phase = .idle
-        sender.lost(reason: loss.reason)
+        sender.lost(loss)
         report.lost(loss.words)
     }
 }

@@ -82,11 +82,14 @@ package struct ConnectionLoss: Sendable {
     package let words: String
     /// What a DISCONNECT of the broker gave as its reason (MQTT 5, section 3.14.2.1).
     package var reason: UInt8?
+    /// This side chose to leave.
+    package var isOurs = false
 
-    package init(isRefusal: Bool, words: String, reason: UInt8? = nil) {
+    package init(isRefusal: Bool, words: String, reason: UInt8? = nil, isOurs: Bool = false) {
         self.isRefusal = isRefusal
         self.words = words
         self.reason = reason
+        self.isOurs = isOurs
     }
 }
 

@@ -118,7 +118,9 @@ final class SessionLoop {
         let deadline = monotonic() + options.connectDeadline
         var idleTurns: Int32 = 0
         while monotonic() < deadline {
-            if isStopping() { return .failure(Lost(loss: ConnectionLoss(isRefusal: false, words: "stopping"))) }
+            if isStopping() {
+                return .failure(Lost(loss: ConnectionLoss(isRefusal: false, words: "stopping", isOurs: true)))
+            }
             // During a TLS handshake only `loop_read` makes progress, whatever the socket is ready for; but a socket
             // is nearly always ready for writing, so that alone is asked less and less often.
             let ready = pollSocket(handle, alwaysOut: true)
@@ -175,7 +177,7 @@ final class SessionLoop {
 
     /// One look at the socket; a loss when the connection is over.
     private func turn(_ handle: Handle, _ port: SessionPort) -> ConnectionLoss? {
-        if let failure = port.failure { return ConnectionLoss(isRefusal: false, words: failure) }
+        if let loss = left(port) { return loss }
         // First what the broker says: a failing write would hide why it closed.
         let ready = pollSocket(handle, alwaysOut: false)
         var code: Int32 = 0
@@ -193,7 +195,12 @@ final class SessionLoop {
             return ConnectionLoss(isRefusal: false, words: "connection lost: \(MosquittoCode(code: code).words)")
         }
         if handle.socket < 0 { return ConnectionLoss(isRefusal: false, words: "the broker closed the connection") }
-        return port.failure.map { ConnectionLoss(isRefusal: false, words: $0) }
+        return left(port)
+    }
+
+    /// The handler left, or could not publish any more.
+    private func left(_ port: SessionPort) -> ConnectionLoss? {
+        port.failure.map { ConnectionLoss(isRefusal: false, words: $0, isOurs: port.isLeaving) }
     }
 
     /// The broker said why it closes; when it wants less at once, the next connection begins with less.

@@ -8,7 +8,7 @@ import SQLite
 package final class OutboxReader {
     private let outbox: Outbox
     private let life: Int
-    private let connection: Connection
+    let connection: Connection
     private let select: Statement
     private let ordinal: Statement
 
@@ -61,7 +61,7 @@ package final class OutboxReader {
     /// Problems that SQLite's quick check finds; empty is healthy.
     package func quickCheck() throws -> [String] { try connection.quickCheck() }
 
-    private func read<T>(_ body: () throws -> T) throws -> T {
+    func read<T>(_ body: () throws -> T) throws -> T {
         guard life == outbox.life else { throw OutboxError.begunAnew }
         do { return try body() } catch let error as SQLiteError where error.isCorrupt {
             throw outbox.readerFound(error, life: life)

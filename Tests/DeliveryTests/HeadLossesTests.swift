@@ -1,4 +1,5 @@
 import Inventory
+import MQTT
 import Testing
 
 @testable import Delivery
@@ -6,10 +7,12 @@ import Testing
 struct HeadLossesTests {
     private var losses = HeadLosses()
 
-    private mutating func lose(_ run: Run, heard: Bool = true, named: Bool = false) -> HeadLosses.Verdict {
+    private mutating func lose(_ run: Run, heard: Bool = true, _ blame: HeadLosses.Blame = .possible)
+        -> HeadLosses.Verdict
+    {
         losses.connected()
         if heard { losses.heardBroker() }
-        return losses.lost(lane: .standard, run: run, isNamed: named)
+        return losses.lost(lane: .standard, run: run, blame: blame)
     }
 
     @Test mutating func `a batch that costs the connection three times goes one by one`() {
@@ -32,10 +35,25 @@ struct HeadLossesTests {
         #expect(lose(Run(5, 5)) == .resend)
     }
 
+    @Test mutating func `leaving by choice, and a broker that names another reason, prove nothing`() {
+        for _ in 0..<20 { #expect(lose(Run(5, 5), .none) == .resend) }
+        let words = ConnectionLoss(isRefusal: false, words: "left", isOurs: true)
+        #expect(HeadLosses.Blame(words) == .none)
+        for reason: UInt8 in [0x87, 0x89, 0x8B, 0x8D, 0x8E, 0x93, 0x97, 0x98, 0x9D] {
+            #expect(HeadLosses.Blame(ConnectionLoss(isRefusal: false, words: "", reason: reason)) == .none)
+        }
+        for reason: UInt8? in [nil, 0x80, 0x81, 0x82, 0x83, 0x90] {
+            #expect(HeadLosses.Blame(ConnectionLoss(isRefusal: false, words: "", reason: reason)) == .possible)
+        }
+        for reason: UInt8 in [0x95, 0x99] {
+            #expect(HeadLosses.Blame(ConnectionLoss(isRefusal: false, words: "", reason: reason)) == .named)
+        }
+    }
+
     @Test mutating func `a reason that names the message needs no three losses`() {
-        #expect(lose(Run(5, 9), named: true) == .resend)
+        #expect(lose(Run(5, 9), .named) == .resend)
         #expect(losses.aloneUpTo[.standard] == 9)
-        #expect(lose(Run(5, 5), named: true) == .resend)
-        #expect(lose(Run(5, 5), named: true) == .skip)
+        #expect(lose(Run(5, 5), .named) == .resend)
+        #expect(lose(Run(5, 5), .named) == .skip)
     }
 }
