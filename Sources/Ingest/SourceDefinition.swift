@@ -56,7 +56,7 @@ package enum MappingField: Int, CaseIterable, Sendable {
     case when, id, sku, gtin, quantity, uom, location, lot, owner, bucket, reason, document, correlation
     case toLocation, toLot, toOwner, toBucket, toSKU
     case expected, counted, unrestricted, quarantined, damaged, blocked, allocated, inTransit
-    case occurredAt, reasonText, documentType, documentLine
+    case occurredAt, reasonText, documentType, documentLine, reverses
 
     /// The key in a configuration.
     package var name: String {
@@ -80,11 +80,16 @@ package struct EventRule: Sendable {
     package var type: EventType
     package var also: Bool
     package var expressions: [MappingField: Expression]
+    /// For `stock.reversed`: the type of what is taken back.
+    package var reversedType: EventType?
 
-    package init(type: EventType, also: Bool, expressions: [MappingField: Expression]) {
+    package init(
+        type: EventType, also: Bool, expressions: [MappingField: Expression], reversedType: EventType? = nil
+    ) {
         self.type = type
         self.also = also
         self.expressions = expressions
+        self.reversedType = reversedType
     }
 }
 
@@ -93,11 +98,16 @@ package struct MappingDefinition: Sendable {
     package var ignores: [Expression]
     /// CSV lookup tables by name: the path of each.
     package var lookups: [String: String]
+    /// The canonical reason code (`Reason.codes`) of each of the source's own.
+    package var reasons: [String: String]
 
-    package init(rules: [EventRule], ignores: [Expression] = [], lookups: [String: String] = [:]) {
+    package init(
+        rules: [EventRule], ignores: [Expression] = [], lookups: [String: String] = [:], reasons: [String: String] = [:]
+    ) {
         self.rules = rules
         self.ignores = ignores
         self.lookups = lookups
+        self.reasons = reasons
     }
 }
 

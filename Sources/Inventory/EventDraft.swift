@@ -104,6 +104,13 @@ package struct Reason: Sendable, Equatable {
     package var sourceCode: String?
     package var text: String?
 
+    /// What consumers may count on; each source's own codes are translated to one of these.
+    package static let codes: Set<String> = [
+        "sale", "receipt", "receipt_error", "return", "transfer", "count_gain", "count_loss", "damage_facility",
+        "damage_transit", "expired", "recall", "hold", "release", "theft", "scrap", "donation", "found", "kit",
+        "uom_change", "owner_change", "correction", "unknown",
+    ]
+
     package init(code: String, sourceCode: String?, text: String?) {
         self.code = code
         self.sourceCode = sourceCode

@@ -180,7 +180,7 @@ struct ConfigurationReader {
             return expression
         }
         let mapping = MappingDefinition(
-            rules: rules, ignores: ignores, lookups: table.pairs("lookup").mapValues(resolve))
+            rules: rules, ignores: ignores, lookups: table.pairs("lookup").mapValues(resolve), reasons: reasons(table))
         var definition = SourceDefinition(
             name: name, path: path, format: format, mapping: mapping, timeZone: table.text("time_zone") ?? timeZone)
         definition.startsAtEnd = table.choice("start", Start.self, "beginning, end") == .end
@@ -188,6 +188,15 @@ struct ConfigurationReader {
         definition.flushAfter = table.measure("flush_after", units: ConfigurationTable.durations)
         table.finish()
         return definition
+    }
+
+    private func reasons(_ table: ConfigurationTable) -> [String: String] {
+        let reasons = table.pairs("reasons")
+        for (own, code) in reasons where !Reason.codes.contains(code) {
+            table.wrong(
+                "reasons", "\"\(code)\" (for \(own)) is none of \(Reason.codes.sorted().joined(separator: ", "))")
+        }
+        return reasons
     }
 
     private func format(_ table: ConfigurationTable) -> FormatDefinition {
@@ -221,7 +230,16 @@ struct ConfigurationReader {
         if type == nil { table.wrong("type", "\"\(name)\" is no event type") }
         var expressions: [MappingField: Ingest.Expression] = [:]
         for field in MappingField.allCases { expressions[field] = table.expression(field.name) }
-        let rule = EventRule(type: type ?? .adjusted, also: table.flag("also") ?? false, expressions: expressions)
+        let reversed = table.text("reversed_type")
+        if let reversed, EventType(rawValue: reversed) == nil {
+            table.wrong("reversed_type", "\"\(reversed)\" is no event type")
+        }
+        if type == .reversed, reversed == nil {
+            table.wrong("type", "stock.reversed wants reversed_type: the type of what is taken back")
+        }
+        let rule = EventRule(
+            type: type ?? .adjusted, also: table.flag("also") ?? false, expressions: expressions,
+            reversedType: reversed.flatMap { EventType(rawValue: $0) })
         table.finish()
         return rule
     }

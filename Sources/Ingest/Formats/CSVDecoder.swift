@@ -36,6 +36,7 @@ package struct CSVDecoder: Sendable {
     package private(set) var columns: [String]?
     private let format: FormatDefinition
     private let text: TextDecoder
+    let lineEnds: LineEnds
     private var pending: RawLine?
 
     private static let longestRecord = 1 << 20
@@ -44,6 +45,7 @@ package struct CSVDecoder: Sendable {
     package init(format: FormatDefinition, columns: [String]?) throws {
         self.format = format
         text = try TextDecoder(encoding: format.encoding)
+        lineEnds = LineEnds(encoding: format.encoding)
         self.columns = columns ?? (format.hasHeader ? nil : format.columns)
     }
 
@@ -60,22 +62,29 @@ package struct CSVDecoder: Sendable {
     }
 
     package mutating func decode(_ line: RawLine) -> DecodedItem? {
-        if pending != nil, !line.bytes.contains(format.quote) {
-            // Still inside the quote: appended in place, or a stray quote would cost the square of what follows it.
-            pending?.bytes.append(UInt8(ascii: "\n"))
-            pending?.bytes.append(contentsOf: line.bytes)
-            return nil
-        }
         var whole = line
         if var open = pending {
             pending = nil
-            open.bytes.append(UInt8(ascii: "\n"))
+            open.bytes.append(contentsOf: lineEnds.bytes)
             open.bytes.append(contentsOf: line.bytes)
+            if !mayHoldQuote(line.bytes) {
+                // Still inside the quote: appended in place, or a stray quote would cost the square of what follows it.
+                pending = open
+                return nil
+            }
             whole = open
         }
-        var record = Record(offset: whole.offset, bytes: whole.bytes, text: whole.bytes, fields: [])
+        guard let plain = text.convert(whole.bytes) else {
+            return reject(whole.offset, whole.bytes, "encoding", "bytes that are no \(format.encoding)")
+        }
+        var record = Record(offset: whole.offset, bytes: whole.bytes, text: plain, fields: [])
         guard split(&record) else { return unfinished(whole) }
         return whole.bytes.isEmpty ? nil : finish(record)
+    }
+
+    /// Cheap, and sure where it says no: a quote is ASCII, which no other encoding than EBCDIC writes with other bytes.
+    private func mayHoldQuote(_ bytes: ArraySlice<UInt8>) -> Bool {
+        TextDecoder.isEBCDIC(format.encoding) || bytes.contains(format.quote)
     }
 
     private mutating func unfinished(_ whole: RawLine) -> DecodedItem? {
@@ -88,11 +97,7 @@ package struct CSVDecoder: Sendable {
         return nil
     }
 
-    private mutating func finish(_ split: Record) -> DecodedItem? {
-        var record = split
-        guard text.convert(&record) else {
-            return reject(record.offset, record.bytes, "encoding", "bytes that are no \(format.encoding)")
-        }
+    private mutating func finish(_ record: Record) -> DecodedItem? {
         guard let columns else {
             columns = record.values.map { $0.hasPrefix("\u{FEFF}") ? String($0.dropFirst()) : $0 }
             return nil
@@ -119,10 +124,10 @@ package struct CSVDecoder: Sendable {
     /// False while a quote is open.
     private func split(_ record: inout Record) -> Bool {
         record.fields.reserveCapacity(columns?.count ?? 16)
-        if record.bytes.contains(format.quote) { return unquote(&record) }
+        if record.text.contains(format.quote) { return unquote(&record) }
         let delimiter = format.delimiter
-        let base = record.bytes.startIndex
-        record.bytes.withUnsafeBytes { bytes in
+        let base = record.text.startIndex
+        record.text.withUnsafeBytes { bytes in
             var start = 0
             while start <= bytes.count {
                 let end = bytes.index(of: delimiter, from: start)
@@ -135,7 +140,7 @@ package struct CSVDecoder: Sendable {
 
     /// The values without their quotes, one after another.
     private func unquote(_ record: inout Record) -> Bool {
-        let bytes = record.bytes
+        let bytes = record.text
         var plain: [UInt8] = []
         plain.reserveCapacity(bytes.count)
         var start = 0

@@ -1,13 +1,22 @@
 import CLinux
 import Glibc
 
-/// Turns the bytes of a line into text by a declared encoding; single-byte ones through a table that iconv filled.
+/// Turns the bytes of a line into UTF-8 by a declared encoding; single-byte ones through a table that iconv filled.
 package struct TextDecoder: Sendable {
-    private let table: [[UInt8]?]?
+    private enum Kind: Sendable {
+        case utf8
+        case utf16(isBigEndian: Bool)
+        /// The UTF-8 of each byte, nil where it has no meaning.
+        case table([[UInt8]?], isASCIIBelow128: Bool)
+    }
 
-    package static let encodings = [
-        "utf-8", "cp1252", "iso-8859-1", "iso-8859-2", "iso-8859-15", "cp437", "cp850",
-    ]
+    private let kind: Kind
+
+    package static let encodings =
+        ["utf-8", "utf-16le", "utf-16be", "cp1252", "cp437", "cp850", "cp037", "cp500"]
+        + (1...16).filter { $0 != 12 }.map { "iso-8859-\($0)" }
+
+    static func isEBCDIC(_ encoding: String) -> Bool { encoding == "cp037" || encoding == "cp500" }
 
     /// Throws for an encoding that is not known.
     package init(encoding: String) throws {
@@ -16,25 +25,37 @@ package struct TextDecoder: Sendable {
                 "encoding \"\(encoding)\" is not available in this version",
                 hint: "available: \(Self.encodings.joined(separator: ", "))")
         }
-        table = encoding == "utf-8" ? nil : try Self.table(encoding)
+        switch encoding {
+        case "utf-8": kind = .utf8
+        case "utf-16le", "utf-16be": kind = .utf16(isBigEndian: encoding == "utf-16be")
+        default: kind = .table(try Self.table(encoding), isASCIIBelow128: !Self.isEBCDIC(encoding))
+        }
     }
 
-    /// Turns a record's text into UTF-8. False when a byte has no meaning in the encoding.
-    package func convert(_ record: inout Record) -> Bool {
-        if record.text.withUnsafeBytes(\.isASCII) { return true }
-        guard let table else { return record.text.withUnsafeBytes(\.isUTF8) }
-        var converted: [UInt8] = []
-        converted.reserveCapacity(record.text.count + 16)
-        for column in record.fields.indices {
-            let start = converted.count
-            for byte in record.text[record.fields[column]] {
-                guard let text = table[Int(byte)] else { return false }
+    /// The line in UTF-8, the very same bytes where nothing changes. Nil when bytes have no meaning in the encoding.
+    package func convert(_ line: ArraySlice<UInt8>) -> ArraySlice<UInt8>? {
+        switch kind {
+        case .utf8: return line.withUnsafeBytes { $0.isASCII || $0.isUTF8 } ? line : nil
+        case .utf16(let isBigEndian): return Self.utf16(line, isBigEndian: isBigEndian)
+        case .table(let table, let isASCIIBelow128):
+            if isASCIIBelow128, line.withUnsafeBytes(\.isASCII) { return line }
+            var converted: [UInt8] = []
+            converted.reserveCapacity(line.count + 16)
+            for byte in line {
+                guard let text = table[Int(byte)] else { return nil }
                 converted.append(contentsOf: text)
             }
-            record.fields[column] = start..<converted.count
+            return converted[...]
         }
-        record.text = converted[...]
-        return true
+    }
+
+    private static func utf16(_ line: ArraySlice<UInt8>, isBigEndian: Bool) -> ArraySlice<UInt8>? {
+        guard line.count % 2 == 0 else { return nil }
+        let units = stride(from: line.startIndex, to: line.endIndex, by: 2).map { index in
+            let (first, second) = (UInt16(line[index]), UInt16(line[index + 1]))
+            return isBigEndian ? first << 8 | second : second << 8 | first
+        }
+        return String(validating: units, as: UTF16.self).map { Array($0.utf8)[...] }
     }
 
     private static func table(_ encoding: String) throws -> [[UInt8]?] {

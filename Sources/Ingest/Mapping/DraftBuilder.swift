@@ -3,9 +3,12 @@ import Inventory
 /// Builds an event from a rule's evaluated fields; what does not fit the model is thrown and becomes a reject.
 struct DraftBuilder {
     let type: EventType
+    /// For `stock.reversed`.
+    let reversedType: EventType?
     let fields: MappedFields
     let rules: InventoryRules
     let timeQuality: TimeQuality
+    let reasons: [String: String]
 
     func build(
         id: EventID, traceparent: Traceparent, origin: Origin, capturedAt: Timestamp, mappingVersion: String
@@ -25,7 +28,16 @@ struct DraftBuilder {
         draft.changes = try movement(from, sku: sku, quantity: quantity).changes(rules: rules)
         if type == .level { draft.levels = [StockLevel(key: from, buckets: try levels())] }
         if type == .counted { draft.count = try count(from) }
-        draft.reason = fields[.reason].map { Reason(code: "unknown", sourceCode: $0, text: fields[.reasonText]) }
+        draft.reason = fields[.reason].map { own in
+            Reason(
+                code: reasons[own] ?? (Reason.codes.contains(own) ? own : "unknown"), sourceCode: own,
+                text: fields[.reasonText])
+        }
+        draft.reverses = fields[.reverses]
+        draft.reversedType = reversedType
+        if type == .reversed, draft.reverses == nil {
+            throw InventoryError(code: "reversed", message: "stock.reversed wants reverses: the other record's id")
+        }
         draft.document = fields[.document].map {
             Document(type: fields[.documentType] ?? "other", number: $0, line: fields[.documentLine])
         }
@@ -41,6 +53,7 @@ struct DraftBuilder {
         var movement = Movement(type: type, from: from, to: to, quantity: quantity)
         if let name = fields[.bucket] { movement.bucket = try bucket(name) }
         movement.toBucket = try fields[.toBucket].map(bucket)
+        movement.original = reversedType
         return movement
     }
 

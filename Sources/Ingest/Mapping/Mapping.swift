@@ -18,8 +18,9 @@ package final class Mapping {
     private var first: RecordQuery?
     private var compiledColumns: [String] = []
     private var fields = MappedFields()
+    private let lookups: LookupTables
     /// Eight hex digits over everything that decides what a record becomes.
-    package let version: String
+    package private(set) var version: String
 
     private struct CompiledRule {
         var rule: EventRule
@@ -36,21 +37,26 @@ package final class Mapping {
         self.site = site
         self.source = source
         self.rules = rules
-        let lookups = try Dictionary(
-            uniqueKeysWithValues: definition.lookups.map {
-                ($0.key, try LookupTable.read(name: $0.key, path: $0.value))
-            })
+        lookups = try LookupTables(definition.lookups)
         connection = try Connection(path: "", mode: .memory)
         try MappingFunctions.register(
             on: connection, zone: LocalTimeReader(try TimeZoneRules(name: timeZone)), lookups: lookups, notes: notes)
         Sandbox.close(connection)
-        version = Self.version(definition, lookups: lookups)
+        version = Self.version(definition, lookups: lookups.tables)
+    }
+
+    /// Reads lookup tables that changed, for the records to come; says what happened, in words.
+    package func reloadLookups() -> [String] {
+        let notices = lookups.reload()
+        if !notices.isEmpty { version = Self.version(definition, lookups: lookups.tables) }
+        return notices
     }
 
     private static func version(_ definition: MappingDefinition, lookups: [String: [String: String]]) -> String {
-        var text = definition.ignores.map(\.sql).joined(separator: "\u{1F}")
+        var text = definition.reasons.sorted { $0.key < $1.key }.map { "\($0.key)\u{1F}\($0.value)" }.joined()
+        text += definition.ignores.map(\.sql).joined(separator: "\u{1F}")
         for rule in definition.rules {
-            text += "\u{1E}\(rule.type.rawValue)\(rule.also)"
+            text += "\u{1E}\(rule.type.rawValue)\(rule.also)\(rule.reversedType?.rawValue ?? "")"
             for field in MappingField.allCases { text += "\u{1F}" + (rule.expressions[field]?.sql ?? "") }
         }
         for (name, table) in lookups.sorted(by: { $0.key < $1.key }) {
@@ -115,7 +121,9 @@ package final class Mapping {
             let origin = Origin(
                 source: source, kind: "tail", object: object, position: String(record.offset), key: fields[.id],
                 recordHash: hash)
-            let builder = DraftBuilder(type: type, fields: fields, rules: rules, timeQuality: notes.timeQuality)
+            let builder = DraftBuilder(
+                type: type, reversedType: rule.rule.reversedType, fields: fields, rules: rules,
+                timeQuality: notes.timeQuality, reasons: definition.reasons)
             drafts.append(
                 try builder.build(
                     id: derived.id, traceparent: derived.traceparent, origin: origin, capturedAt: capturedAt,

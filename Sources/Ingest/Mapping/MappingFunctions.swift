@@ -9,7 +9,7 @@ enum MappingFunctions {
     }
 
     static func register(
-        on connection: Connection, zone: LocalTimeReader, lookups: [String: [String: String]], notes: Notes
+        on connection: Connection, zone: LocalTimeReader, lookups: LookupTables, notes: Notes
     ) throws {
         try registerNumbers(connection)
         try registerTexts(connection, lookups: lookups)
@@ -84,15 +84,29 @@ enum MappingFunctions {
         }
     }
 
-    private static func registerTexts(_ connection: Connection, lookups: [String: [String: String]]) throws {
-        try connection.register("lookup", argumentCount: -1, deterministic: true) { call in
+    private static func registerTexts(_ connection: Connection, lookups: LookupTables) throws {
+        try connection.register("lookup", argumentCount: -1, deterministic: false) { call in
             guard call.count >= 2, let name = call.text(0), let key = call.text(1) else { return call.resultNull() }
-            guard let table = lookups[name] else { return call.result(error: "lookup|no lookup table \"\(name)\"") }
+            guard let table = lookups.tables[name] else {
+                return call.result(error: "lookup|no lookup table \"\(name)\"")
+            }
             if let value = table[key] { return call.result(text: value) }
             guard call.count > 2, let fallback = call.text(2) else {
                 return call.result(error: "lookup|\"\(key)\" is not in lookup table \"\(name)\"")
             }
             call.result(text: fallback)
+        }
+        let patterns = RegexCache()
+        try connection.register("regex_capture", argumentCount: -1, deterministic: true) { call in
+            guard (2...3).contains(call.count) else {
+                return call.result(error: "regex_capture(text, pattern[, group])")
+            }
+            guard let text = call.text(0), let pattern = call.text(1) else { return call.resultNull() }
+            let group = call.count == 3 ? Int(call.integer(2)) : 1
+            guard let regex = patterns[pattern] else {
+                return call.result(error: "regex|\"\(pattern)\" is no POSIX extended regular expression")
+            }
+            if let found = regex.capture(group, in: text) { call.result(text: found) } else { call.resultNull() }
         }
         try connection.register("strip_zeros", argumentCount: 1, deterministic: true) { call in
             guard let text = call.text(0) else { return call.resultNull() }

@@ -20,12 +20,13 @@ final class FollowedFile {
     private var decoder: CSVDecoder
     private var lastSize: Int64
     private var hole: (offset: Int64, since: Int64)?
+    private var holePatience = usualHolePatience
 
     static let longestLine = 1 << 20
     /// Enough for a batch of records; more is read only where no line ends in it.
     private static let usualRead = 128 << 10
     /// How long NUL bytes may still be filled in (NFS shows a hole before its data), in milliseconds.
-    private static let holePatience: Int64 = 60_000
+    private static let usualHolePatience: Int64 = 60_000
 
     init(_ file: TailFile, at position: TailPosition, format: FormatDefinition, monotonic: Int64) throws {
         self.file = file
@@ -42,44 +43,54 @@ final class FollowedFile {
     /// Skips what is there: only its header is read, and a torn last line is left to be read when it is whole.
     func skipToEnd(_ reader: RecordReader) throws {
         let head = file.read(at: 0, most: Self.longestLine)
-        if let end = head.firstIndex(of: 0x0A) {
-            _ = decoder.decode(RawLine(offset: 0, bytes: Self.line(head[..<end])))
-        }
+        let end = head.withUnsafeBytes { ends.next(in: $0, from: 0) }
+        if end < head.count { _ = decoder.decode(RawLine(offset: 0, bytes: ends.trimmed(head[..<end]))) }
         if let columns = decoder.columns { try reader.mapping.compile(columns: columns) }
-        let last = file.read(at: max(0, file.size - Int64(Self.longestLine)), most: Self.longestLine)
-        let torn = last.lastIndex(of: 0x0A).map { last.count - 1 - $0 } ?? 0
-        position.offset = file.size - Int64(torn)
+        // The last line may be torn: its first byte is where the last line end was.
+        let size = file.size - file.size % Int64(ends.unit)
+        let start = max(0, size - Int64(Self.longestLine))
+        let last = file.read(at: start, most: Self.longestLine)
+        position.offset = start + Int64(last.withUnsafeBytes { ends.afterLast(in: $0) })
         mark()
     }
 
-    /// Reads on. `isFinal`: nothing will follow, so a last line without its newline is whole.
-    func read(_ reader: RecordReader, isFinal: Bool = false) throws -> [CapturedRecord] {
+    /// Reads on. `isFinal`: nothing will follow, so a last line without its newline is whole; `isLastLook`: what is a
+    /// hole now stays one.
+    func read(_ reader: RecordReader, isFinal: Bool = false, isLastLook: Bool = false) throws -> [CapturedRecord] {
+        holePatience = isLastLook ? 0 : Self.usualHolePatience
         let size = file.size
         if size != lastSize {
             lastSize = size
             lastGrowth = reader.monotonic
         }
         let start = position.offset
-        var bytes = file.read(at: start, most: Self.usualRead)
+        var bytes = wholeUnits(at: start, most: Self.usualRead)
         if bytes.isEmpty { return [] }
         var records: [CapturedRecord] = []
         var boundary = try consume(bytes, reader, &records)
         if (decoder.pendingOffset ?? start + Int64(boundary)) == start, bytes.count == Self.usualRead {
             // No record ends in it: a long line, or a quote that is closed far away.
             decoder.dropPending()
-            bytes = file.read(at: start, most: reader.maxBytes)
+            bytes = wholeUnits(at: start, most: reader.maxBytes)
             boundary = try consume(bytes, reader, &records)
         }
         position.offset = decoder.pendingOffset ?? start + Int64(boundary)
         if position.offset == start, boundary > 0, bytes.count >= Self.longestLine {
             records.append(neverClosed(bytes))
         }
-        if position.offset == start, boundary == 0 || isFinal, !waitsForHole(reader) {
+        if position.offset == start, boundary == 0 || isFinal {
             try finish(bytes, isFinal: isFinal, reader, &records)
         }
         decoder.dropPending()
         if position.offset != start { mark() }
         return records
+    }
+
+    /// Without half a code unit at its end.
+    private func wholeUnits(at offset: Int64, most: Int) -> [UInt8] {
+        var bytes = file.read(at: offset, most: most)
+        bytes.removeLast(bytes.count % ends.unit)
+        return bytes
     }
 
     // MARK: bytes to lines
@@ -90,37 +101,40 @@ final class FollowedFile {
     ) throws -> Int {
         var start = 0
         while records.count < reader.maxRecords {
-            let end = bytes.withUnsafeBytes { $0.index(of: 0x0A, from: start) }
+            let end = bytes.withUnsafeBytes { ends.next(in: $0, from: start) }
             guard end < bytes.count else { break }
-            let line = RawLine(offset: position.offset + Int64(start), bytes: Self.line(bytes[start..<end]))
+            let line = RawLine(offset: position.offset + Int64(start), bytes: ends.trimmed(bytes[start..<end]))
             if position.skipsLine {
                 position.skipsLine = false
             } else {
                 if holds(line, reader) { return start }
                 if let record = try take(line, reader) { records.append(record) }
             }
-            start = end + 1
+            start = end + ends.unit
         }
         return start
     }
 
-    /// Without the carriage return that Windows puts before the newline.
-    private static func line(_ bytes: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
-        bytes.last == 0x0D ? bytes.dropLast() : bytes
-    }
+    private var ends: LineEnds { decoder.lineEnds }
 
     /// What has no newline: waits, is the last line, or is too long.
     private func finish(
         _ bytes: [UInt8], isFinal: Bool, _ reader: RecordReader, _ records: inout [CapturedRecord]
     ) throws {
         let start = position.offset
-        if bytes.count >= Self.longestLine {
+        let isTooLong = bytes.count >= Self.longestLine
+        guard isTooLong || isFinal, !holds(RawLine(offset: start, bytes: bytes[...]), reader) else { return }
+        if isTooLong {
             if !position.skipsLine { records.append(tooLong(bytes)) }
             position.skipsLine = true
             position.offset = start + Int64(bytes.count)
-        } else if isFinal {
+        } else {
             decoder.dropPending()
-            _ = try consume(bytes + [0x0A], reader, &records)
+            _ = try consume(bytes + ends.bytes, reader, &records)
+            if let open = decoder.pendingOffset {
+                let rest = bytes[Int(open - start)...].prefix(4_096)
+                records.append(reject(open, rest, "quote", "a quote is open where the file ends"))
+            }
             position.offset = start + Int64(bytes.count)
         }
     }
@@ -129,24 +143,15 @@ final class FollowedFile {
 
     /// A line with NUL bytes waits for its data for a while, and then is rejected.
     private func holds(_ line: RawLine, _ reader: RecordReader) -> Bool {
-        guard Self.hasNUL(line) else { return false }
+        guard ends.holdsNUL(line.bytes) else { return false }
         if hole?.offset != line.offset { hole = (line.offset, reader.monotonic) }
-        return reader.monotonic - (hole?.since ?? 0) < Self.holePatience
-    }
-
-    private static func hasNUL(_ line: RawLine) -> Bool {
-        line.bytes.withUnsafeBytes { $0.index(of: 0, from: 0) < $0.count }
-    }
-
-    private func waitsForHole(_ reader: RecordReader) -> Bool {
-        guard let hole, hole.offset == position.offset else { return false }
-        return reader.monotonic - hole.since < Self.holePatience
+        return reader.monotonic - (hole?.since ?? 0) < holePatience
     }
 
     // MARK: lines to records
 
     private func take(_ line: RawLine, _ reader: RecordReader) throws -> CapturedRecord? {
-        if Self.hasNUL(line) { return reject(line.offset, line.bytes, "nul", "the line holds NUL bytes") }
+        if ends.holdsNUL(line.bytes) { return reject(line.offset, line.bytes, "nul", "the line holds NUL bytes") }
         let item = decoder.decode(line)
         if let columns = decoder.columns { try reader.mapping.compile(columns: columns) }
         switch item {
@@ -167,10 +172,10 @@ final class FollowedFile {
 
     /// A quote that is open for longer than a record may be: its first line is rejected and the next one read as usual.
     private func neverClosed(_ bytes: [UInt8]) -> CapturedRecord {
-        let first = bytes.prefix { $0 != 0x0A }
+        let first = bytes[..<bytes.withUnsafeBytes { ends.next(in: $0, from: 0) }]
         let told = reject(
             position.offset, first.prefix(4_096), "quote", "a quote is not closed within \(bytes.count) bytes")
-        position.offset += Int64(first.count + 1)
+        position.offset += Int64(first.count + ends.unit)
         return told
     }
 

@@ -31,6 +31,8 @@ package final class SourcePipeline {
     private var current: FollowedFile?
     private var lingering: [FollowedFile] = []
 
+    private var nextLookup: Int64 = 0
+
     private static let lookInterval: Int64 = 1_000
     private static let mostRecords = 2_000
 
@@ -65,16 +67,20 @@ package final class SourcePipeline {
     package func read(maxBytes: Int, now: Timestamp, monotonic: Int64) throws -> PipelineRead {
         precondition(maxBytes >= FollowedFile.longestLine)
         drainNotifications()
-        nextLook = monotonic + Self.lookInterval
         let reader = RecordReader(
             mapping: mapping, now: now, monotonic: monotonic, maxBytes: maxBytes, maxRecords: Self.mostRecords)
         var result = PipelineRead()
         var records: [CapturedRecord] = []
+        if monotonic >= nextLookup {
+            nextLookup = monotonic + Self.lookInterval
+            result.notices += mapping.reloadLookups()
+        }
+        nextLook = monotonic + Self.lookInterval
         if isFirstLook { noteOldFiles() }
         if !isFirstLook, !isResumed { try resume(reader, &records, &result) }
         isFirstLook = false
         isResumed = true
-        try readLingering(reader, &records)
+        try readLingering(reader, &records, &result)
         try readCurrent(reader, &records, &result)
         let reached = reachedState()
         if !records.isEmpty || reached != state {
@@ -192,22 +198,33 @@ package final class SourcePipeline {
         while lingering.count > TailState.mostLingering { try finish(at: 0, reader, &records) }
     }
 
-    private func readLingering(_ reader: RecordReader, _ records: inout [CapturedRecord]) throws {
+    private func readLingering(
+        _ reader: RecordReader, _ records: inout [CapturedRecord], _ result: inout PipelineRead
+    ) throws {
         for index in lingering.indices.reversed() {
             let old = lingering[index]
             if old.isOverwritten {
                 lingering.remove(at: index)
                 continue
             }
+            let start = old.position.offset
             records += try old.read(reader)
-            if reader.monotonic - old.lastGrowth >= definition.linger { try finish(at: index, reader, &records) }
+            if old.position.offset != start {
+                result.more = true
+            } else if reader.monotonic - old.lastGrowth >= definition.linger {
+                try finish(at: index, reader, &records)
+            }
         }
     }
 
     /// Nothing more is awaited of it, so its last line is whole without a newline.
     private func finish(at index: Int, _ reader: RecordReader, _ records: inout [CapturedRecord]) throws {
         let old = lingering.remove(at: index)
-        records += try old.read(reader, isFinal: true)
+        var start: Int64
+        repeat {
+            start = old.position.offset
+            records += try old.read(reader, isFinal: true, isLastLook: true)
+        } while old.position.offset != start
         note(old.file)
     }
 

@@ -1,0 +1,62 @@
+/// How the lines of a file end, by its encoding: a line feed of one byte, of two (UTF-16), or one of EBCDIC's two marks.
+///
+/// Lines are cut before anything is converted, so that offsets are those of the file. Bytes begin at a line's start.
+struct LineEnds: Sendable, Equatable {
+    /// Bytes of a code unit.
+    let unit: Int
+    /// The values of the code unit that end a line.
+    private let marks: [UInt16]
+    private let carriageReturn: UInt16
+    private let isBigEndian: Bool
+
+    init(encoding: String) {
+        unit = encoding.hasPrefix("utf-16") ? 2 : 1
+        isBigEndian = encoding == "utf-16be"
+        // IBM's NEL and LF; what transfers leave of a record's end is one or the other.
+        marks = TextDecoder.isEBCDIC(encoding) ? [0x15, 0x25] : [0x0A]
+        carriageReturn = 0x0D
+    }
+
+    /// The index of the next line end, or the count when there is none.
+    func next(in bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
+        guard unit == 2 else { return marks.map { bytes.index(of: UInt8($0), from: start) }.min() ?? bytes.count }
+        return stride(from: start, to: bytes.count - 1, by: 2).first { value(bytes, $0) == marks[0] } ?? bytes.count
+    }
+
+    /// The index after the last line end, or 0.
+    func afterLast(in bytes: UnsafeRawBufferPointer) -> Int {
+        var at = (bytes.count / unit - 1) * unit
+        while at >= 0 {
+            if marks.contains(value(bytes, at)) { return at + unit }
+            at -= unit
+        }
+        return 0
+    }
+
+    /// Without the carriage return that Windows puts before the line feed.
+    func trimmed(_ line: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+        guard line.count >= unit else { return line }
+        let last = line.withUnsafeBytes { value($0, line.count - unit) }
+        return last == carriageReturn ? line.dropLast(unit) : line
+    }
+
+    /// What a file system shows where data was not written yet.
+    func holdsNUL(_ line: ArraySlice<UInt8>) -> Bool {
+        line.withUnsafeBytes { bytes in
+            guard unit == 2 else { return bytes.index(of: 0, from: 0) < bytes.count }
+            return stride(from: 0, to: bytes.count - 1, by: 2).contains { value(bytes, $0) == 0 }
+        }
+    }
+
+    /// A line end as the file would have it.
+    var bytes: [UInt8] {
+        guard unit == 2 else { return [UInt8(marks[0])] }
+        return isBigEndian ? [0, UInt8(marks[0])] : [UInt8(marks[0]), 0]
+    }
+
+    private func value(_ bytes: UnsafeRawBufferPointer, _ index: Int) -> UInt16 {
+        guard unit == 2 else { return UInt16(bytes[index]) }
+        let (first, second) = (UInt16(bytes[index]), UInt16(bytes[index + 1]))
+        return isBigEndian ? first << 8 | second : second << 8 | first
+    }
+}
