@@ -61,10 +61,14 @@ final class IngestLoop {
     }
 
     private func openPipelines() throws {
+        let starts = try outbox.openSources(configuration.sources.map(\.name))
+        if let aside = outbox.asides.last {
+            report.damaged("the outbox was damaged and is kept as \(aside); a new epoch began")
+        }
         pipelines = try configuration.sources.map { definition in
             try SourcePipeline(
                 definition, site: configuration.site, rules: configuration.inventory,
-                checkpoint: outbox.checkpoint(of: definition.name))
+                checkpoint: starts[definition.name]?.checkpoint, lostWith: starts[definition.name]?.lostWith)
         }
         report.describe(sources: pipelines.map { .init(name: $0.name, kind: "tail", mapping: $0.mappingVersion) })
     }

@@ -62,10 +62,15 @@ package final class RunningAgent {
     private func checkAfterReboot(_ logger: Logger) {
         guard !outbox.wasClosed, Clocks.monotonic() < Self.rebootWindow else { return }
         check = OwnedThread(name: "waybill-check") { [outbox, report] in
-            let problems = (try? outbox.verify()) ?? ["the check could not be run"]
-            guard let first = problems.first else { return }
-            logger.error("the outbox is damaged", metadata: ["problem": "\(first)", "count": "\(problems.count)"])
-            report.damaged("outbox damaged: \(first)")
+            do {
+                let problems = try outbox.verify()
+                guard let first = problems.first else { return }
+                logger.error("the outbox is damaged", metadata: ["problem": "\(first)", "count": "\(problems.count)"])
+                report.damaged("outbox damaged: \(first)")
+            } catch {
+                logger.error("the check of the outbox ended early", metadata: ["error": "\(error)"])
+                report.damaged("the outbox could not be checked: \(error)")
+            }
         }
     }
 

@@ -72,7 +72,7 @@ extension LaneSender {
     }
 
     private func skip(_ lane: Lane, _ sequence: Int64, reason: String) throws {
-        try outbox.skip(lane: lane, sequence: sequence, reason: reason, now: wallClock())
+        try outbox.skip(lane: lane, sequence: sequence, of: epoch, reason: reason, now: wallClock())
         report.trouble("\(lane.name) \(sequence) could not be sent (\(reason)); a tombstone takes its place")
     }
 

@@ -15,7 +15,7 @@ final class LaneSender {
     private let topics: Topics
 
     /// The epoch whose events this connection sends.
-    private var epoch: Epoch?
+    private(set) var epoch: Epoch?
     var feeds: [LaneFeed] = []
     var headLosses = HeadLosses()
     /// No lane sends before this monotonic millisecond.

@@ -7,6 +7,26 @@ struct FileSet {
     let directory: String
     var path: String { directory + "/outbox.sqlite" }
 
+    var isThere: Bool { exists(path) }
+
+    /// The names of damaged files that were kept, oldest first.
+    var asides: [String] {
+        guard let listing = opendir(directory) else { return [] }
+        defer { closedir(listing) }
+        var names: [String] = []
+        while let entry = readdir(listing) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if name.hasPrefix(Self.asidePrefix), !name.hasSuffix("-wal"), !name.hasSuffix("-shm") {
+                names.append(name)
+            }
+        }
+        return names.sorted { ($0.utf8.count, $0) < ($1.utf8.count, $1) }
+    }
+
+    private static let asidePrefix = "outbox.sqlite.corrupt-"
+
     /// Keeps a damaged file under another name, which it returns. Nothing may have it open for writing.
     func setAside(now: Timestamp) throws -> String {
         var aside = "\(path).corrupt-\(now.milliseconds)"

@@ -16,8 +16,11 @@ final class Journal {
     /// The mirrors may differ from the file: it must be opened again.
     var isStale = false
 
-    /// Opens or makes the file; `mintEpoch` is asked only for a new one.
-    init(path: String, options: OutboxOptions, mintEpoch: () -> Epoch, mintInstance: () -> String) throws {
+    /// Opens or makes the file; only a new one asks the closures, `begunAfter` for the name of a damaged file.
+    init(
+        path: String, options: OutboxOptions, mintEpoch: () -> Epoch, mintInstance: () -> String,
+        begunAfter: () -> String?
+    ) throws {
         self.path = path
         site = options.site
         let connection = try Connection.openWriter(path: path, vfs: options.vfs)
@@ -25,10 +28,13 @@ final class Journal {
         try Self.settle(connection)
         try Schema.migrator(programVersion: options.programVersion).migrate(connection, backupPath: path + ".backup")
         if try connection.integer("SELECT count(*) FROM epochs") == 0 {
-            let (epoch, instance) = (mintEpoch(), mintInstance())
+            let (epoch, instance, damaged) = (mintEpoch(), mintInstance(), begunAfter())
             try connection.transaction {
                 try Epochs.insert(epoch, reason: "new outbox", ordinal: 1, connection)
                 try connection.execute("INSERT OR REPLACE INTO facts VALUES ('instance', '\(instance)')")
+                if let damaged {
+                    try connection.execute("INSERT OR REPLACE INTO facts VALUES ('begun_after', '\(damaged)')")
+                }
             }
         }
         statements = try Statements(connection)

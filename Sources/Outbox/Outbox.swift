@@ -21,8 +21,10 @@ package final class Outbox: Sendable {
         var journal: Journal?
         var isPaused = false
         var isClosed = false
-        /// A new file began: whoever captures has to ask for its checkpoints first.
+        /// A new file began: whoever captures has to ask where its sources begin first.
         var mustReopenSources = false
+        /// What `verify` found; nothing more is captured into the file, and it is set aside once all of it is acked.
+        var damage: String?
         var clock = ClockGuard()
         /// The greatest of the last times that a caller gave.
         var now: Timestamp
@@ -49,10 +51,11 @@ package final class Outbox: Sendable {
     package init(_ options: OutboxOptions, now: Timestamp) throws {
         lock = try DataDirectoryLock(directory: options.directory)
         self.options = options
-        let (journal, aside) = try Self.openJournal(options, now: now, above: [])
+        let opened = try Opening(options: options, now: now).open(above: [])
+        let journal = opened.journal
         instance = try journal.fact("instance") ?? ""
-        wasClosed = try Self.takeClosedMark(journal)
-        mirror = Mutex(Mirror(progress: journal.progress, asides: aside.map { [$0] } ?? []))
+        wasClosed = try Self.takeClosedMark(journal) || opened.isNew
+        mirror = Mutex(Mirror(progress: journal.progress, asides: opened.aside.map { [$0] } ?? []))
         writer = Mutex(Writer(journal: journal, now: now))
     }
 
@@ -63,38 +66,8 @@ package final class Outbox: Sendable {
 
     var life: Int { mirror.withLock { $0.life } }
 
-    private static func openJournal(
-        _ options: OutboxOptions, now: Timestamp, above: [Epoch]
-    ) throws -> sending (Journal, aside: String?) {
-        let files = FileSet(directory: options.directory)
-        try files.tidy(now: now)
-        do { return (try makeJournal(options, now: now, above: above), nil) } catch let error as SQLiteError
-            where error.isCorrupt
-        {
-            let aside = try files.setAside(now: now)
-            let known = above + [lastEpoch(aside)].compactMap { $0 }
-            return (try makeJournal(options, now: now, above: known), aside)
-        }
-    }
-
-    private static func makeJournal(
-        _ options: OutboxOptions, now: Timestamp, above: [Epoch]
-    ) throws -> sending Journal {
-        try Journal(
-            path: FileSet(directory: options.directory).path, options: options,
-            mintEpoch: { Epoch.mint(now: now, above: above, random: .random(in: 0...UInt16.max)) },
-            mintInstance: { hexText(.random(in: 0...UInt64.max)) })
-    }
-
-    /// The epoch of a damaged file, when that much of it can be read.
-    private static func lastEpoch(_ path: String) -> Epoch? {
-        guard let connection = try? Connection(path: path, mode: .readOnly) else { return nil }
-        return (try? connection.text("SELECT max(text) FROM epochs")).flatMap { $0 }.flatMap { Epoch($0) }
-    }
-
     private static func takeClosedMark(_ journal: Journal) throws -> Bool {
-        let isNew = try journal.connection.integer("SELECT count(*) FROM facts") == 1
-        guard try journal.fact("closed") != nil else { return isNew }
+        guard try journal.fact("closed") != nil else { return false }
         try journal.connection.transaction { try journal.connection.execute("DELETE FROM facts WHERE name = 'closed'") }
         return true
     }
@@ -146,6 +119,7 @@ package final class Outbox: Sendable {
         let trustsAge = writer.withLock { writer in
             monotonic.map { writer.clock.trusts(wall: now.milliseconds, monotonic: $0) } ?? true
         }
+        if writer.withLock({ $0.damage != nil }) { return 0 }
         return try write(now) {
             try Retention(journal: $0, options: options, now: now, trustsAge: trustsAge).prune()
         }
@@ -155,8 +129,12 @@ package final class Outbox: Sendable {
     package var clockStep: Int64 { writer.withLock { $0.clock.step } }
 
     /// Replaces an event that cannot be sent by a tombstone under its sequence; the original is kept as a dead letter.
-    package func skip(lane: Lane, sequence: Int64, reason: String, now: Timestamp) throws {
+    /// The sequence of another epoch than `epoch` names another event and throws `unknownSequence`.
+    package func skip(
+        lane: Lane, sequence: Int64, of epoch: Epoch? = nil, reason: String, now: Timestamp
+    ) throws {
         try write(now) { journal in
+            if let epoch, epoch != journal.progress.epoch { throw OutboxError.otherEpoch(epoch) }
             let slot = Slot(epoch: journal.ordinal, lane: lane, sequence: sequence).packed
             try Tombstones.put(slot: slot, journal: journal, reason: reason, now: now)
         }
@@ -230,16 +208,16 @@ package final class Outbox: Sendable {
 
     // MARK: looking
 
-    package func checkpoint(of source: String) throws -> Checkpoint? {
+    /// Where each source begins. Whoever captures asks first, and again after `setAside`: until then `append` refuses.
+    package func openSources(_ names: [String]) throws -> [String: SourceStart] {
         writer.withLock { $0.mustReopenSources = false }
         return try write { journal in
-            let select = try journal.connection.prepare(
-                "SELECT kind, text, position FROM checkpoints WHERE source = ?1")
-            select.bind(1, text: source)
-            guard try select.step() else { return nil }
-            return Checkpoint(
-                kind: select.text(0) ?? "", text: select.text(1) ?? "", position: select.text(2) ?? "")
+            try journal.connection.transaction { try SourceStarts.open(names, journal) }
         }
+    }
+
+    package func checkpoint(of source: String) throws -> Checkpoint? {
+        try write { try SourceStarts.checkpoint(of: source, $0.connection) }
     }
 
     /// Where a new outbox would have to begin, by source: before the oldest capture that is not wholly acked.
@@ -247,8 +225,10 @@ package final class Outbox: Sendable {
         try write { try Retention.positions($0) }
     }
 
-    /// Whether sources may be read; pauses at the limit or the disk reserve and opens again with hysteresis.
+    /// Whether sources may be read; pauses at the limit or the disk reserve and opens again with hysteresis. A file in
+    /// which `verify` found damage pauses too, and once all of it is acked throws `setAside`.
     package func room() throws -> Room {
+        if let damage = try leaveDamaged() { return .paused(damage) }
         let usage = try write { try Retention.usage($0) }
         let free = Retention.freeBytes(options.directory)
         return writer.withLock { writer in
@@ -260,11 +240,35 @@ package final class Outbox: Sendable {
     }
 
     /// A connection for one reading thread.
-    package func reader() throws -> OutboxReader { try OutboxReader(self) }
+    package func reader() throws -> OutboxReader {
+        let life = life
+        do { return try OutboxReader(self, life: life) } catch let error as SQLiteError where error.isCorrupt {
+            throw readerFound(error, life: life)
+        }
+    }
 
     /// Problems that SQLite's quick check finds in the whole file, beside the writer; empty is healthy. It may take a
-    /// second a gigabyte, and the write-ahead log grows meanwhile.
-    package func verify() throws -> [String] { try reader().quickCheck() }
+    /// second a gigabyte, and the write-ahead log grows meanwhile. With problems, reading pauses (`room`).
+    package func verify() throws -> [String] {
+        let reader = try reader()
+        let problems = try reader.quickCheck()
+        guard let first = problems.first else { return [] }
+        writer.withLock { if reader.life == self.life { $0.damage = first } }
+        return problems
+    }
+
+    /// Why nothing may be captured into the file at hand; nil when it is sound.
+    private func leaveDamaged() throws -> String? {
+        try writer.withLock { writer in
+            guard let damage = writer.damage else { return nil }
+            let isAllAcked = progress.backlog == 0
+            if isAllAcked {
+                writer.journal = nil
+                throw setAside(&writer, SQLiteError(code: 11, message: damage, operation: "check the outbox"))
+            }
+            return "paused: the outbox is damaged (\(damage)); what it holds is published first, then a new one begins"
+        }
+    }
 
     /// Gives cached pages back: for a quiet moment, the next commit reads some of them again.
     package func releaseMemory() throws { try write { $0.connection.releaseMemory() } }
@@ -294,11 +298,11 @@ package final class Outbox: Sendable {
     /// Opens the file again after an error. Throws `setAside` once when a new one had to be begun.
     private func open(_ writer: inout Writer) throws {
         guard writer.journal == nil, !writer.isClosed else { return }
-        let (journal, aside) = try Self.openJournal(options, now: writer.now, above: [progress.epoch])
-        let progress = journal.progress
-        writer.journal = journal
+        let opened = try Opening(options: options, now: writer.now).open(above: [progress.epoch])
+        let progress = opened.journal.progress
+        writer.journal = opened.journal
         mirror.withLock { $0.progress = progress }
-        if let aside { throw begun(&writer, aside: aside, OutboxError.begunAnew) }
+        if let aside = opened.aside { throw begun(&writer, aside: aside, OutboxError.begunAnew) }
     }
 
     private func recover(_ writer: inout Writer, from error: any Error) -> any Error {
@@ -335,6 +339,7 @@ package final class Outbox: Sendable {
 
     private func begun(_ writer: inout Writer, aside: String, _ answer: OutboxError) -> OutboxError {
         writer.mustReopenSources = true
+        writer.damage = nil
         mirror.withLock { mirror in
             mirror.life += 1
             mirror.asides.append(aside)

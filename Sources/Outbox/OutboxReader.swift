@@ -7,14 +7,14 @@ import SQLite
 /// reader and look at the epoch again.
 package final class OutboxReader {
     private let outbox: Outbox
-    private let life: Int
+    let life: Int
     let connection: Connection
     private let select: Statement
     private let ordinal: Statement
 
-    init(_ outbox: Outbox) throws {
+    init(_ outbox: Outbox, life: Int) throws {
         self.outbox = outbox
-        life = outbox.life
+        self.life = life
         connection = try Connection.openReader(path: outbox.path, vfs: outbox.options.vfs)
         select = try connection.prepare(
             "SELECT slot, payload FROM events WHERE slot > ?1 AND slot <= ?2 ORDER BY slot LIMIT ?3")
@@ -59,7 +59,7 @@ package final class OutboxReader {
     }
 
     /// Problems that SQLite's quick check finds; empty is healthy.
-    package func quickCheck() throws -> [String] { try connection.quickCheck() }
+    package func quickCheck() throws -> [String] { try read { try connection.quickCheck() } }
 
     func read<T>(_ body: () throws -> T) throws -> T {
         guard life == outbox.life else { throw OutboxError.begunAnew }

@@ -116,6 +116,12 @@ extension OutboxError {
             hint: "a new epoch began; sources are read again from their beginning, consumers resync; check the disk")
     }
 
+    static func otherEpoch(_ epoch: Epoch) -> OutboxError {
+        OutboxError(
+            code: .unknownSequence, message: "epoch \(epoch.text) is not the present one any more",
+            hint: "publishing connects again and goes on in the new one")
+    }
+
     static func unknownReject(_ id: Int64) -> OutboxError {
         OutboxError(code: .unknownReject, message: "no reject \(id) is open", hint: "see waybill rejects list")
     }

@@ -38,12 +38,7 @@ package struct Migrator: Sendable {
 
     /// Throws `NewerSchemaError` before it changes anything.
     package func migrate(_ connection: Connection, backupPath: String?) throws {
-        let applied = try appliedCount(connection)
-        if applied > migrations.count {
-            let writer = try connection.text(
-                "SELECT program_version FROM waybill_migrations ORDER BY number DESC LIMIT 1")
-            throw NewerSchemaError(found: applied, known: migrations.count, writtenBy: writer ?? "unknown")
-        }
+        let applied = try refuseNewer(connection)
         let pending = migrations[applied...]
         if applied > 0, pending.contains(where: \.rewrites), let backupPath {
             try connection.backup(to: backupPath)
@@ -51,6 +46,19 @@ package struct Migrator: Sendable {
         for (index, migration) in zip(pending.indices, pending) {
             try apply(migration, number: index + 1, to: connection)
         }
+    }
+
+    /// Throws `NewerSchemaError` for a file of a newer program; else says how many migrations it has. Only reads: with a
+    /// read-only connection the file and its log stay as they are, byte for byte.
+    @discardableResult
+    package func refuseNewer(_ connection: Connection) throws -> Int {
+        let applied = try appliedCount(connection)
+        if applied > migrations.count {
+            let writer = try connection.text(
+                "SELECT program_version FROM waybill_migrations ORDER BY number DESC LIMIT 1")
+            throw NewerSchemaError(found: applied, known: migrations.count, writtenBy: writer ?? "unknown")
+        }
+        return applied
     }
 
     private func appliedCount(_ connection: Connection) throws -> Int {

@@ -34,7 +34,9 @@ final class Export {
         try FileManager.default.moveItem(atPath: path, toPath: directory + "/" + name)
     }
 
-    func pipeline(fresh: Bool = false, _ change: (inout SourceDefinition) -> Void = { _ in }) throws -> SourcePipeline {
+    func pipeline(
+        fresh: Bool = false, lostWith: String? = nil, _ change: (inout SourceDefinition) -> Void = { _ in }
+    ) throws -> SourcePipeline {
         var format = FormatDefinition()
         format.delimiter = UInt8(ascii: ";")
         let fields: [MappingField: String] = [.when: "code = 'RC'", .sku: "item", .quantity: "decimal(qty, ',')"]
@@ -44,7 +46,8 @@ final class Export {
             name: "moves", path: path, format: format, mapping: mapping, timeZone: "Europe/Berlin")
         change(&definition)
         let site = try #require(SiteIdentity(tenant: "acme", site: "dc-7"))
-        return try SourcePipeline(definition, site: site, rules: InventoryRules(), checkpoint: fresh ? nil : checkpoint)
+        return try SourcePipeline(
+            definition, site: site, rules: InventoryRules(), checkpoint: fresh ? nil : checkpoint, lostWith: lostWith)
     }
 
     /// Reads until there is no more, as the agent does, and keeps the checkpoint.

@@ -1,55 +1,7 @@
 import Foundation
 import Inventory
 import Outbox
-import SQLite
 import Testing
-
-final class TemporaryOutbox {
-    let directory = FileManager.default.temporaryDirectory.appendingPathComponent("waybill-\(UUID().uuidString)").path
-    let site: SiteIdentity
-    let now = Timestamp(year: 2026, month: 11, day: 23, hour: 9)
-
-    init() throws {
-        site = try #require(SiteIdentity(tenant: "acme", site: "dc-7"))
-        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-    }
-
-    deinit { try? FileManager.default.removeItem(atPath: directory) }
-
-    func open(_ change: (inout OutboxOptions) -> Void = { _ in }) throws -> Outbox {
-        var rules = InventoryRules()
-        rules.baselineZero = true
-        var options = OutboxOptions(directory: directory, site: site, rules: rules, programVersion: "1.0.0")
-        change(&options)
-        return try Outbox(options, now: now)
-    }
-
-    func record(_ name: String, quantity: String = "5", type: EventType = .received, content: String? = nil) throws
-        -> CapturedRecord
-    {
-        let hash = Digest(sha256: content ?? name)
-        let identity = RecordIdentity(text: name, recordHash: hash, isTracked: true)
-        let derived = EventID.derive(site: site, source: "moves", record: identity, type: type, n: 0)
-        let origin = Origin(source: "moves", kind: "tail", object: "f", position: "0", key: name, recordHash: hash)
-        var draft = EventDraft(
-            id: derived.id, type: type, sku: "A", origin: origin, occurredAt: now, timeQuality: .exact, capturedAt: now,
-            mappingVersion: "0", traceparent: derived.traceparent)
-        let delta = try Quantity(quantity)
-        draft.changes = [
-            .init(
-                key: StockKey(sku: "A", location: "L"), bucket: .unrestricted,
-                delta: type == .shipped ? delta.negated : delta)
-        ]
-        return CapturedRecord(
-            identity: identity, outcome: .events([draft]), bytes: Array(name.utf8)[...],
-            position: RecordPosition(object: "f", offset: 0))
-    }
-
-    func batch(_ records: [CapturedRecord], at position: String = "p") -> CaptureBatch {
-        CaptureBatch(
-            source: "moves", records: records, checkpoint: Checkpoint(kind: "tail", text: position, position: position))
-    }
-}
 
 struct OutboxTests {
     private let temporary: TemporaryOutbox
@@ -162,27 +114,6 @@ struct OutboxTests {
         let error = #expect(throws: OutboxError.self) { _ = try temporary.open() }
         #expect(error?.message.contains("pid \(getpid())") == true)
         _ = outbox.progress
-    }
-
-    @Test func `an outbox of a newer version is refused, naming it, and left as it is`() throws {
-        let path = temporary.directory + "/outbox.sqlite"
-        do {
-            _ = try temporary.open()
-            let connection = try Connection(path: path, mode: .readWriteCreate)
-            try connection.execute("INSERT INTO waybill_migrations VALUES (99, 'future', '9.9.9')")
-        }
-        let error = #expect(throws: NewerSchemaError.self) { _ = try temporary.open() }
-        #expect(error?.writtenBy == "9.9.9")
-        #expect(try Connection(path: path, mode: .readOnly).integer("SELECT count(*) FROM lanes") == 3)
-    }
-
-    @Test func `a corrupt outbox is set aside and a new epoch begins`() throws {
-        let path = temporary.directory + "/outbox.sqlite"
-        try Data(repeating: 0x5A, count: 8_192).write(to: URL(fileURLWithPath: path))
-        let outbox = try temporary.open()
-        #expect(outbox.progress.lanes[.critical] == LaneProgress(head: 0, acked: 0))
-        let names = try FileManager.default.contentsOfDirectory(atPath: temporary.directory)
-        #expect(names.contains { $0.hasPrefix("outbox.sqlite.corrupt-") })
     }
 
     @Test func `a tombstone takes the place of an event that cannot be sent, under its sequence`() throws {

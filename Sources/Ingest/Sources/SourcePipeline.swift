@@ -27,6 +27,8 @@ package final class SourcePipeline {
     /// As of the last batch that was handed out.
     private var state: TailState
     private var isFirstLook: Bool
+    /// The damaged outbox that knew where this source stood: a first start then skips nothing.
+    private let lostWith: String?
     private var isResumed = false
     private var current: FollowedFile?
     private var lingering: [FollowedFile] = []
@@ -36,10 +38,13 @@ package final class SourcePipeline {
     private static let lookInterval: Int64 = 1_000
     private static let mostRecords = 2_000
 
-    /// Throws `IngestError` for a mapping, encoding or time zone that cannot be used.
-    package init(_ definition: SourceDefinition, site: SiteIdentity, rules: InventoryRules, checkpoint: Checkpoint?)
-        throws
-    {
+    /// Throws `IngestError` for a mapping, encoding or time zone that cannot be used. With `lostWith`, the name of a
+    /// damaged outbox, a source without checkpoint is read from the oldest line that is there.
+    package init(
+        _ definition: SourceDefinition, site: SiteIdentity, rules: InventoryRules, checkpoint: Checkpoint?,
+        lostWith: String? = nil
+    ) throws {
+        self.lostWith = lostWith
         self.definition = definition
         self.site = site
         name = definition.name
@@ -76,7 +81,7 @@ package final class SourcePipeline {
             result.notices += mapping.reloadLookups()
         }
         nextLook = monotonic + Self.lookInterval
-        if isFirstLook { noteOldFiles() }
+        if isFirstLook { beginFirst(now, &records, &result) }
         if !isFirstLook, !isResumed { try resume(reader, &records, &result) }
         isFirstLook = false
         isResumed = true
@@ -149,7 +154,9 @@ package final class SourcePipeline {
             isFirst ? neverRead(besides: []).first ?? TailFile(path: definition.path) : TailFile(path: definition.path)
         guard let found else { return nil }
         let opened = try follow(found, at: .beginning(after: state.current ?? TailPosition()), reader)
-        if isFirst, definition.startsAtEnd, found.path == definition.path { try opened.skipToEnd(reader) }
+        if isFirst, definition.startsAtEnd, lostWith == nil, found.path == definition.path {
+            try opened.skipToEnd(reader)
+        }
         current = opened
         return opened
     }
@@ -237,6 +244,17 @@ package final class SourcePipeline {
         if let sibling { state.floor = max(state.floor, sibling.modified) }
     }
 
+    /// Where nobody knows what was published, all that is there is read again: ids make the overlap harmless, and what
+    /// the exports no longer hold is told as a loss.
+    private func beginFirst(_ now: Timestamp, _ records: inout [CapturedRecord], _ result: inout PipelineRead) {
+        guard let lostWith else { return noteOldFiles() }
+        result.notices.append("the outbox was damaged (\(lostWith)): reading all that is there from the first byte")
+        let loss = SourceLoss(
+            what: "events that the damaged outbox held and had not published", from: "unknown",
+            to: "the oldest line that is still there", cause: "the outbox was damaged and is kept as \(lostWith)")
+        records.append(lossRecord(loss, from: "outbox:\(lostWith)", hashed: lostWith, offset: 0, now: now))
+    }
+
     /// What was rotated away before the first start is not this agent's.
     private func noteOldFiles() {
         for old in TailFile.siblings(of: definition.path) {
@@ -271,16 +289,22 @@ package final class SourcePipeline {
 
     private func loss(of position: TailPosition, now: Timestamp) -> CapturedRecord {
         let from = "\(position.lineage):\(position.offset)"
-        let hash = Digest(sha256: Array("\(from):\(position.tailHash)".utf8))
-        let object = definition.path.split(separator: "/").last.map(String.init) ?? definition.path
-        let origin = Origin(
-            source: name, kind: "tail", object: object, position: String(position.offset), key: nil, recordHash: hash)
         let loss = SourceLoss(
             what: "the rest of a rotated file", from: from, to: "its end, unknown",
             cause: "no file in the directory continues what was read; compressed rotations are not read")
+        return lossRecord(loss, from: from, hashed: "\(from):\(position.tailHash)", offset: position.offset, now: now)
+    }
+
+    private func lossRecord(
+        _ loss: SourceLoss, from: String, hashed: String, offset: Int64, now: Timestamp
+    ) -> CapturedRecord {
+        let hash = Digest(sha256: Array(hashed.utf8))
+        let object = definition.path.split(separator: "/").last.map(String.init) ?? definition.path
+        let origin = Origin(
+            source: name, kind: "tail", object: object, position: String(offset), key: nil, recordHash: hash)
         return CapturedRecord(
             identity: RecordIdentity(text: "loss:\(from)", recordHash: hash, isTracked: false),
             outcome: .events([EventDraft.loss(loss, site: site, origin: origin, now: now)]), bytes: [],
-            position: RecordPosition(object: object, offset: position.offset))
+            position: RecordPosition(object: object, offset: offset))
     }
 }
