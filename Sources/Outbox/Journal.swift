@@ -10,7 +10,7 @@ final class Journal {
     var progress: Progress
     var balances = BalanceCache()
     var sources: [String: JournalSource] = [:]
-    var sweep: SeenRetention.Sweep?
+    let upkeep: Upkeep
     var encoder: EventEncoder
     let statements: Statements
     /// The mirrors may differ from the file: it must be opened again.
@@ -38,6 +38,7 @@ final class Journal {
             }
         }
         statements = try Statements(connection)
+        upkeep = try Upkeep(connection)
         encoder = EventEncoder(site: options.site)
         try Epochs.finish(connection)
         (ordinal, progress) = try Self.readProgress(connection)

@@ -11,36 +11,66 @@ struct Retention {
     let trustsAge: Bool
 
     static let step = 1_000
-    private static let walLimit: Int64 = 64 << 20
+
+    private var upkeep: Upkeep { journal.upkeep }
 
     /// How many rows went; 0 when there was nothing to do.
     func prune() throws -> Int {
-        var count = try pruneEvents()
-        count += try pruneCaptures()
-        count += try SeenRetention(journal: journal, options: options, now: now, trustsAge: trustsAge).prune()
-        if try journal.connection.integer("PRAGMA freelist_count") > 0 {
-            try journal.connection.execute("PRAGMA incremental_vacuum(256)")
+        let isChanged = upkeep.progress != journal.progress
+        // After an error everything is looked at again.
+        upkeep.progress = nil
+        var count = 0
+        if isChanged || upkeep.hasMoreEvents || trustsAge && now.milliseconds > upkeep.eventsDue {
+            count += try pruneEvents()
         }
-        if Self.walBytes(journal) > Self.walLimit { try journal.connection.checkpoint(truncate: true) }
+        if count > 0 || upkeep.mayPruneCaptures { count += try pruneCaptures() }
+        let seen = SeenRetention(journal: journal, options: options, now: now, trustsAge: trustsAge)
+        if isChanged || seen.isDue { count += try seen.prune() }
+        if isChanged || count > 0 || upkeep.hasFreePages { try returnPages() }
+        try emptyLog()
+        upkeep.progress = journal.progress
         return count
+    }
+
+    private func returnPages() throws {
+        if try upkeep.freePageCount() > 0 { try journal.connection.execute("PRAGMA incremental_vacuum(256)") }
+        upkeep.hasFreePages = try upkeep.freePageCount() > 0
+    }
+
+    /// Hardly waits for a reader: the writer's lock is held meanwhile, and there is a next time.
+    private func emptyLog() throws {
+        guard Self.walBytes(journal) > options.walLimitBytes else { return }
+        let (frames, done) = try journal.connection.checkpoint(truncate: false)
+        guard frames == done else { return }
+        try journal.connection.execute("PRAGMA busy_timeout = 50")
+        defer { try? journal.connection.execute("PRAGMA busy_timeout = 5000") }
+        try journal.connection.checkpoint(truncate: true)
     }
 
     /// Oldest capture first over all epochs and lanes; looks at one row a lane when there is nothing to do.
     private func pruneEvents() throws -> Int {
-        var lanes = try AckedLane.all(journal.connection)
+        defer { upkeep.resetRows() }
+        var lanes = try AckedLane.all(upkeep)
         var excess = lanes.reduce(0) { $0 + $1.kept } - options.keepBytes
         let oldest = now.milliseconds - options.keepMilliseconds
         var slots: [Int64] = []
-        while slots.count < Self.step, let index = lanes.indices.min(by: { lanes[$0].order < lanes[$1].order }),
-            let row = lanes[index].next
-        {
-            guard excess > 0 || trustsAge && row.at < oldest else { break }
+        upkeep.eventsDue = .max
+        upkeep.hasMoreEvents = false
+        while let index = lanes.indices.min(by: { lanes[$0].order < lanes[$1].order }), let row = lanes[index].next {
+            guard excess > 0 || trustsAge && row.at < oldest else {
+                upkeep.eventsDue = row.at + options.keepMilliseconds
+                break
+            }
+            guard slots.count < Self.step else {
+                upkeep.hasMoreEvents = true
+                break
+            }
             slots.append(row.slot)
             excess -= row.size
             try lanes[index].take()
         }
         guard !slots.isEmpty else { return 0 }
-        for index in lanes.indices { lanes[index].rows.reset() }
+        upkeep.resetRows()
         try journal.connection.transaction {
             let delete = try journal.connection.prepare("DELETE FROM events WHERE slot = ?1")
             for slot in slots {
@@ -54,33 +84,37 @@ struct Retention {
 
     /// Captures before every event that is still there; the last one stays, so that no id comes twice.
     private func pruneCaptures() throws -> Int {
-        let connection = journal.connection
-        let first = try connection.integer("SELECT coalesce(min(id), 0) FROM captures")
-        var bound = try connection.integer("SELECT coalesce(max(id), 0) FROM captures")
+        upkeep.mayPruneCaptures = false
+        var (first, bound) = try captureRange()
         guard first < bound else { return 0 }
-        let select = try connection.prepare(
-            "SELECT capture FROM events WHERE slot > ?1 AND slot < ?2 ORDER BY slot LIMIT 1")
-        for epoch in try AckedLane.epochs(connection) {
+        for epoch in try AckedLane.epochs(upkeep) {
             for lane in Lane.allCases {
                 let start = Slot(epoch: epoch, lane: lane, sequence: 0).packed
+                let select = upkeep.firstCapture
                 select.bind(1, start)
                 select.bind(2, start + 1 << 44)
+                defer { select.reset() }
                 if try select.step() { bound = min(bound, select.integer(0)) }
-                select.reset()
             }
         }
         guard first < bound else { return 0 }
-        try connection.execute(
+        try journal.connection.execute(
             "DELETE FROM captures WHERE id IN (SELECT id FROM captures WHERE id < \(bound) ORDER BY id LIMIT \(Self.step))"
         )
-        return connection.changes
+        first += Int64(journal.connection.changes)
+        upkeep.mayPruneCaptures = first < bound
+        return journal.connection.changes
+    }
+
+    private func captureRange() throws -> (first: Int64, last: Int64) {
+        let select = upkeep.captureRange
+        defer { select.reset() }
+        return try select.step() ? (select.integer(0), select.integer(1)) : (0, 0)
     }
 
     /// Used pages and the write-ahead log, in bytes: a pruned file does not shrink at once.
     static func usage(_ journal: Journal) throws -> Int64 {
-        let connection = journal.connection
-        let pages = try connection.integer("PRAGMA page_count") - connection.integer("PRAGMA freelist_count")
-        return pages * (try connection.integer("PRAGMA page_size")) + walBytes(journal)
+        try journal.upkeep.usedPages() * journal.upkeep.pageSize + walBytes(journal)
     }
 
     static func walBytes(_ journal: Journal) -> Int64 {
@@ -126,15 +160,12 @@ private struct AckedLane {
     /// A lane without rows comes last.
     var order: Int64 { next?.capture ?? .max }
 
-    static func all(_ connection: Connection) throws -> [AckedLane] {
-        let select = try connection.prepare("SELECT epoch, lane, acked, kept FROM lanes WHERE kept > 0")
+    static func all(_ upkeep: Upkeep) throws -> [AckedLane] {
+        let select = upkeep.ackedLanes
+        defer { select.reset() }
         var lanes: [AckedLane] = []
         while try select.step() {
-            let rows = try connection.prepare(
-                """
-                SELECT slot, capture, (SELECT at FROM captures WHERE id = capture), length(payload) FROM events
-                WHERE slot > ?1 AND slot <= ?2 ORDER BY slot
-                """)
+            let rows = try upkeep.rows(lanes.count)
             let start = select.integer(0) << 48 | select.integer(1) << 44
             rows.bind(1, start)
             rows.bind(2, start + select.integer(2))
@@ -146,9 +177,9 @@ private struct AckedLane {
         return lanes
     }
 
-    static func epochs(_ connection: Connection) throws -> [Int64] {
-        let select = try connection.prepare(
-            "SELECT DISTINCT epoch FROM lanes WHERE kept > 0 OR epoch = (SELECT max(ordinal) FROM epochs)")
+    static func epochs(_ upkeep: Upkeep) throws -> [Int64] {
+        let select = upkeep.epochs
+        defer { select.reset() }
         var epochs: [Int64] = []
         while try select.step() { epochs.append(select.integer(0)) }
         return epochs

@@ -18,21 +18,37 @@ struct SeenRetention {
         var after: [UInt8] = []
     }
 
+    /// What the last look left.
+    struct State {
+        var sweep: Sweep?
+        /// There may be more to sweep.
+        var isSweeping = true
+        /// The day of the last look, and whether age counted then.
+        var day: Int64 = -1
+        var trustedAge = false
+    }
+
+    private var today: Int64 { now.milliseconds / JournalSource.dayMilliseconds }
+
+    /// Whether a look can find something although nothing was captured since the last one: horizons move by days.
+    var isDue: Bool {
+        let state = journal.upkeep.seen
+        return state.isSweeping || state.day != today || state.trustedAge != trustsAge
+    }
+
     func prune() throws -> Int {
         for (name, source) in journal.sources {
             guard let horizon = try horizon(of: source) else { continue }
             try move(source, name: name, to: horizon)
         }
+        journal.upkeep.seen.day = today
+        journal.upkeep.seen.trustedAge = trustsAge
         return try sweep()
     }
 
     /// The first day that is kept, when it rises. The present day is always kept.
     private func horizon(of source: JournalSource) throws -> Int64? {
-        let select = try journal.connection.prepare("SELECT day, count FROM seen_days WHERE source = ?1 ORDER BY day")
-        select.bind(1, source.id)
-        var days: [(day: Int64, count: Int64)] = []
-        while try select.step() { days.append((select.integer(0), select.integer(1))) }
-        let today = now.milliseconds / JournalSource.dayMilliseconds
+        let days = try days(of: source)
         var total = days.reduce(0) { $0 + $1.count }
         var horizon: Int64?
         for (day, count) in days.dropLast() {
@@ -42,6 +58,15 @@ struct SeenRetention {
         }
         if trustsAge, let last = days.last, last.day < today - options.seenDays { horizon = last.day + 1 }
         return horizon
+    }
+
+    private func days(of source: JournalSource) throws -> [(day: Int64, count: Int64)] {
+        let select = journal.upkeep.seenDays
+        select.bind(1, source.id)
+        defer { select.reset() }
+        var days: [(day: Int64, count: Int64)] = []
+        while try select.step() { days.append((select.integer(0), select.integer(1))) }
+        return days
     }
 
     private func move(_ source: JournalSource, name: String, to horizon: Int64) throws {
@@ -56,7 +81,11 @@ struct SeenRetention {
     }
 
     private func sweep() throws -> Int {
-        guard var sweep = try journal.sweep ?? due() else { return 0 }
+        guard var sweep = try journal.upkeep.seen.sweep ?? due() else {
+            journal.upkeep.seen.isSweeping = false
+            return 0
+        }
+        journal.upkeep.seen.isSweeping = true
         let (keys, last) = try old(sweep)
         try journal.connection.transaction {
             let delete = journal.statements.deleteSeen
@@ -70,19 +99,20 @@ struct SeenRetention {
             }
         }
         if let last { sweep.after = last }
-        journal.sweep = last == nil ? nil : sweep
+        journal.upkeep.seen.sweep = last == nil ? nil : sweep
         return keys.count
     }
 
     private func due() throws -> Sweep? {
-        let select = try journal.connection.prepare("SELECT id, horizon FROM sources WHERE horizon > swept LIMIT 1")
+        let select = journal.upkeep.sweepDue
+        defer { select.reset() }
         return try select.step() ? Sweep(source: select.integer(0), horizon: select.integer(1)) : nil
     }
 
     /// At most 1,000 keys to forget, and the last key that was looked at; nil at the end of the tree.
     private func old(_ sweep: Sweep) throws -> (keys: [[UInt8]], last: [UInt8]?) {
-        let select = try journal.connection.prepare(
-            "SELECT key, day FROM seen WHERE source = ?1 AND key > ?2 ORDER BY key LIMIT ?3")
+        let select = journal.upkeep.oldSeen
+        defer { select.reset() }
         select.bind(1, sweep.source)
         select.bind(2, bytes: sweep.after)
         select.bind(3, Self.reach)

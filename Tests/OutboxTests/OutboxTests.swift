@@ -52,34 +52,6 @@ struct OutboxTests {
         #expect(reject.reason.code == "overflow")
     }
 
-    @Test func `sequences go on after pruning and a restart`() throws {
-        do {
-            let outbox = try temporary.open { $0.keepMilliseconds = 0 }
-            _ = try outbox.append(
-                [temporary.batch([try temporary.record("1"), try temporary.record("2")])], now: temporary.now)
-            try outbox.acknowledge([.standard: 2])
-            let later = Timestamp(milliseconds: temporary.now.milliseconds + 1)
-            #expect(try outbox.prune(now: later) == 2)
-            #expect(try outbox.reader().page(lane: .standard, after: 0).isEmpty)
-        }
-        let outbox = try temporary.open()
-        _ = try outbox.append([temporary.batch([try temporary.record("3")])], now: temporary.now)
-        #expect(outbox.progress.lanes[.standard] == LaneProgress(head: 3, acked: 2))
-    }
-
-    @Test func `what is not acked is never pruned`() throws {
-        let outbox = try temporary.open {
-            $0.keepMilliseconds = 0
-            $0.keepBytes = 0
-        }
-        _ = try outbox.append(
-            [temporary.batch([try temporary.record("1"), try temporary.record("2")])], now: temporary.now)
-        try outbox.acknowledge([.standard: 1])
-        let later = Timestamp(milliseconds: temporary.now.milliseconds + 1)
-        #expect(try outbox.prune(now: later) == 1)
-        #expect(try outbox.reader().page(lane: .standard, after: 0).map(\.sequence) == [2])
-    }
-
     @Test func `the acked watermark only rises and never passes the head`() throws {
         let outbox = try temporary.open()
         _ = try outbox.append(
@@ -89,39 +61,11 @@ struct OutboxTests {
         #expect(outbox.progress.lanes[.standard].acked == 2)
     }
 
-    @Test func `a new epoch takes what is not acked along, from sequence 1, with the same ids`() throws {
-        let outbox = try temporary.open()
-        let records = try (1...3).map { try temporary.record("\($0)") }
-        _ = try outbox.append([temporary.batch(records)], now: temporary.now)
-        try outbox.acknowledge([.standard: 1])
-        let before = outbox.progress.epoch
-        let ids = try outbox.reader().page(lane: .standard, after: 1).map(id)
-        let epoch = try outbox.startEpoch(above: [], reason: "test", now: temporary.now)
-        #expect(epoch > before)
-        #expect(outbox.progress.lanes[.standard] == LaneProgress(head: 2, acked: 0))
-        let moved = try outbox.reader().page(lane: .standard, after: 0)
-        #expect(moved.map(\.sequence) == [1, 2])
-        #expect(try moved.map(id) == ids)
-    }
-
-    private func id(_ event: StoredEvent) throws -> String {
-        let object = try JSONSerialization.jsonObject(with: Data(event.payload)) as? [String: Any]
-        return try #require(object?["id"] as? String)
-    }
-
     @Test func `a data directory that another agent holds is refused with its pid`() throws {
         let outbox = try temporary.open()
         let error = #expect(throws: OutboxError.self) { _ = try temporary.open() }
         #expect(error?.message.contains("pid \(getpid())") == true)
         _ = outbox.progress
-    }
-
-    @Test func `a tombstone takes the place of an event that cannot be sent, under its sequence`() throws {
-        let outbox = try temporary.open()
-        _ = try outbox.append([temporary.batch([try temporary.record("1")])], now: temporary.now)
-        try outbox.skip(lane: .standard, sequence: 1, reason: "too large", now: temporary.now)
-        let event = try #require(try outbox.reader().page(lane: .standard, after: 0).first)
-        #expect(String(decoding: event.payload, as: UTF8.self).contains("stream.skipped.v1"))
     }
 
     @Test func `sessions and beacon numbers only rise, also when the clock goes back`() throws {
@@ -134,12 +78,4 @@ struct OutboxTests {
         #expect(try outbox.lastBeacon().number == 2)
     }
 
-    @Test func `reading pauses at the limit and the reserve, and resumes with hysteresis`() {
-        let rule = RoomRule(limit: 1_000, reserve: 200)
-        #expect(rule.decide(used: 999, free: 200, isPaused: false) == .open)
-        #expect(rule.decide(used: 1_000, free: 200, isPaused: false) != .open)
-        #expect(rule.decide(used: 950, free: 300, isPaused: true) != .open)
-        #expect(rule.decide(used: 899, free: 299, isPaused: true) != .open)
-        #expect(rule.decide(used: 899, free: 300, isPaused: true) == .open)
-    }
 }

@@ -55,29 +55,4 @@ struct ConnectionTests {
         let error = #expect(throws: SQLiteError.self) { _ = try connection.prepare("SELECT nosuch") }
         #expect(error?.errorOffset == 7)
     }
-
-    @Test func `a file of a newer version is refused by name and left as it is`() throws {
-        let connection = try Connection(path: "", mode: .memory)
-        let step = Migration(name: "first", rewrites: false) { try $0.execute("CREATE TABLE a(x)") }
-        let next = Migration(name: "second", rewrites: true) { try $0.execute("CREATE TABLE b(x)") }
-        try Migrator([step, next], programVersion: "9.1.0").migrate(connection, backupPath: nil)
-        let error = #expect(throws: NewerSchemaError.self) {
-            try Migrator([step], programVersion: "1.0.0").migrate(connection, backupPath: nil)
-        }
-        #expect(error?.writtenBy == "9.1.0")
-    }
-
-    @Test func `a migration that rewrites takes a backup first`() throws {
-        defer { try? FileManager.default.removeItem(at: directory) }
-        let connection = try Connection.openWriter(path: try path("c.sqlite"))
-        let step = Migration(name: "first", rewrites: false) {
-            try $0.execute("CREATE TABLE a(x); INSERT INTO a VALUES (7)")
-        }
-        let rewrite = Migration(name: "second", rewrites: true) { try $0.execute("UPDATE a SET x = 8") }
-        try Migrator([step], programVersion: "1").migrate(connection, backupPath: nil)
-        let backup = try path("c.backup")
-        try Migrator([step, rewrite], programVersion: "2").migrate(connection, backupPath: backup)
-        #expect(try Connection(path: backup, mode: .readOnly).integer("SELECT x FROM a") == 7)
-        #expect(try connection.integer("SELECT x FROM a") == 8)
-    }
 }
