@@ -68,3 +68,13 @@ package final class OutboxReader {
         }
     }
 }
+
+extension Outbox {
+    /// Problems of a file that no agent has open, at most 20; empty is healthy. Changes neither the file nor its log.
+    package static func problems(of path: String) throws -> [String] {
+        do { return try Connection(path: path, mode: .readOnly).quickCheck() } catch {
+            guard error.isCorrupt else { throw error }
+            return [error.message]
+        }
+    }
+}

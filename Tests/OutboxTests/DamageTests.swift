@@ -183,6 +183,19 @@ struct DamageTests {
         #expect(try outbox.verify().isEmpty)
     }
 
+    @Test func `the file of a stopped agent is checked without a byte of it changed`() throws {
+        let outbox = try temporary.open()
+        try temporary.fill(outbox, 200)
+        let copy = try temporary.killed()
+        let before = try Data(contentsOf: URL(fileURLWithPath: copy.path + "-wal"))
+        #expect(try Outbox.problems(of: copy.path).isEmpty)
+        #expect(try Data(contentsOf: URL(fileURLWithPath: copy.path + "-wal")) == before)
+        try copy.damage(["seen"])
+        #expect(try Outbox.problems(of: copy.path).isEmpty == false)
+        try Data(repeating: 0x5A, count: 8_192).write(to: URL(fileURLWithPath: copy.path))
+        #expect(try Outbox.problems(of: copy.path).isEmpty == false)
+    }
+
     @Test func `only a close says that a run ended in order`() throws {
         do {
             let outbox = try temporary.open()

@@ -54,6 +54,17 @@ final class ControlDesk: Sendable {
             setAside: outbox.asides, lanes: Self.lanes(progress), sources: positions)
     }
 
+    /// Reads the whole file: not for the thread that answers. Damage is told in the status from then on.
+    func verify() throws -> VerifyDocument {
+        let path = outbox.path
+        let problems: [String]
+        do { problems = try outbox.verify() } catch let error as OutboxError where error.code == .setAside {
+            problems = ["\(error)"]
+        }
+        if let first = problems.first { report.damaged("outbox damaged: \(first)") }
+        return VerifyDocument(path: path, problems: problems)
+    }
+
     /// At most 1,000.
     func rejects(source: String?, after: Int64) throws -> [RejectDocument] {
         try outbox.reader().rejects(source: source, after: after, limit: 1_000).map(Self.document)

@@ -69,6 +69,9 @@ final class ControlServer {
         let router = Router()
         router.get("/v1/status") { _, _ in try answer(try desk.status()) }
         router.get("/v1/outbox") { _, _ in try answer(try desk.outboxDocument()) }
+        router.post("/v1/outbox/verify") { _, _ in
+            try answer(try await NIOThreadPool.singleton.runIfActive { try desk.verify() })
+        }
         router.get("/v1/rejects") { request, _ in
             let query = request.uri.queryParameters
             let after = query["after"].flatMap { Int64($0) } ?? 0
