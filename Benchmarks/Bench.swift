@@ -45,6 +45,7 @@ struct Bench: ParsableCommand {
         try Backlog(program: program, events: waiting, idleSeconds: seconds, directory: directory.path)
             .run(into: &table)
         try SeenCost(directory: directory.path).run(into: &table)
+        try EpochMove(events: waiting, directory: directory.path).run(into: &table)
         table.add("stripped binary", Double(try Self.strippedBytes(program, directory.path)) / 1e6, "MB", bar: "≤ 31.4")
         print(table.text)
         try table.json.write(toFile: json, atomically: true, encoding: .utf8)

@@ -22,7 +22,9 @@ struct SeenCost {
         let outbox = try Outbox(options, now: now)
         var took: Int64 = 0
         for batch in 0..<200 {
-            let records = try (0..<1_000).map { try record($0 + batch * 1_000, site, isTracked, isRandom, now) }
+            let records = try (0..<1_000).map {
+                try Self.record($0 + batch * 1_000, site, isTracked: isTracked, isRandom: isRandom, now)
+            }
             let checkpoint = Checkpoint(kind: "tail", text: "\(batch)", position: "\(batch)")
             let begun = nanoseconds()
             _ = try outbox.append([CaptureBatch(source: "m", records: records, checkpoint: checkpoint)], now: now)
@@ -31,8 +33,8 @@ struct SeenCost {
         return Double(took) / 200_000 / 1_000
     }
 
-    private func record(
-        _ number: Int, _ site: SiteIdentity, _ isTracked: Bool, _ isRandom: Bool, _ now: Timestamp
+    static func record(
+        _ number: Int, _ site: SiteIdentity, isTracked: Bool, isRandom: Bool, _ now: Timestamp
     ) throws -> CapturedRecord {
         let one = try Quantity("1")
         let hash = Digest(sha256: "record \(number)")
