@@ -31,10 +31,11 @@ let package = Package(
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "CMosquitto", pkgConfig: "libmosquitto", providers: [.apt(["libmosquitto-dev"])]),
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
         product("SQLite", ["CSQLite"]),
         product("Inventory", ["CCrypto"]),
-        product("Ingest", ["Inventory", "SQLite", "CSQLite", "CLinux"]),
+        product("Ingest", ["Inventory", "SQLite", "CSQLite", "CZlib", "CLinux"]),
         product("Outbox", ["Inventory", "SQLite"]),
         product("MQTT", ["CMosquitto", "CLinux"]),
         product("Delivery", ["Inventory", "Outbox", "MQTT", "CLinux"]),

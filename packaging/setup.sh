@@ -2,7 +2,7 @@
 # Installs, with apt, the Debian packages that product and tests need and that are missing.
 set -eu
 
-packages="libsqlite3-dev libmosquitto-dev libssl-dev pkg-config mosquitto tzdata"
+packages="libsqlite3-dev libmosquitto-dev libssl-dev zlib1g-dev pkg-config mosquitto tzdata"
 missing=""
 for package in $packages; do
     state=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)

@@ -6,6 +6,10 @@ package struct SourceDefinition: Sendable {
     package var path: String
     /// A source never read before begins at the end instead of the beginning.
     package var startsAtEnd = false
+    /// A source never read before leaves out the files that were last changed before this.
+    package var startsAt: Timestamp?
+    /// Where compressed rotations are expanded; nil: they cannot be read.
+    package var scratchDirectory: String?
     /// How long a rotated file is looked at after it grew last, in milliseconds.
     package var linger: Int64 = 60_000
     /// A last line without newline counts as whole when the file has not grown for so long, in milliseconds.

@@ -55,7 +55,7 @@ struct ConfigurationReader {
         let credentials = resolve(agent.text("credentials_dir") ?? "/etc/waybill/credentials")
         let controlSocket = resolve(agent.text("control_socket") ?? "/run/waybill/control.sock")
         agent.finish()
-        let sources = root.tables("source").map { source($0, timeZone: timeZone) }
+        let sources = root.tables("source").map { source($0, timeZone: timeZone, scratch: dataDirectory) }
         if sources.isEmpty { root.problems.add("", "at least one [[source]] is needed") }
         let lanes = weights(root.table("lanes"))
         reportTwins(sources)
@@ -163,14 +163,14 @@ struct ConfigurationReader {
         table.finish()
     }
 
-    private func source(_ table: ConfigurationTable, timeZone: String) -> SourceDefinition {
-        enum Start: String { case beginning, end }
+    private func source(_ table: ConfigurationTable, timeZone: String, scratch: String) -> SourceDefinition {
         let name = table.required("name")
         if !SiteIdentity.isName(name) { table.wrong("name", "wants letters, digits, '.', '_' and '-', at most 64") }
         if let kind = table.text("kind"), kind != "tail" {
             table.wrong("kind", "\"\(kind)\" is not available in this version")
         }
         let path = resolve(table.required("path"))
+        if let problem = FilePattern.problem(in: path) { table.wrong("path", problem) }
         let format = self.format(table.table("format"))
         let rules = table.tables("event").map(rule)
         if rules.isEmpty { table.problems.add(table.path, "\(table.path): at least one [[source.event]] is needed") }
@@ -183,11 +183,22 @@ struct ConfigurationReader {
             rules: rules, ignores: ignores, lookups: table.pairs("lookup").mapValues(resolve), reasons: reasons(table))
         var definition = SourceDefinition(
             name: name, path: path, format: format, mapping: mapping, timeZone: table.text("time_zone") ?? timeZone)
-        definition.startsAtEnd = table.choice("start", Start.self, "beginning, end") == .end
+        definition.scratchDirectory = scratch
+        start(table, &definition)
         definition.linger = table.measure("linger", units: ConfigurationTable.durations) ?? definition.linger
         definition.flushAfter = table.measure("flush_after", units: ConfigurationTable.durations)
         table.finish()
         return definition
+    }
+
+    private func start(_ table: ConfigurationTable, _ definition: inout SourceDefinition) {
+        switch table.text("start") {
+        case nil, "beginning": break
+        case "end": definition.startsAtEnd = true
+        case .some(let day):
+            definition.startsAt = Timestamp(rfc3339: "\(day)T00:00:00Z")
+            if definition.startsAt == nil { table.wrong("start", "wants beginning, end or a day such as 2026-11-01") }
+        }
     }
 
     private func reasons(_ table: ConfigurationTable) -> [String: String] {

@@ -28,7 +28,11 @@ package struct TextDecoder: Sendable {
         switch encoding {
         case "utf-8": kind = .utf8
         case "utf-16le", "utf-16be": kind = .utf16(isBigEndian: encoding == "utf-16be")
-        default: kind = .table(try Self.table(encoding), isASCIIBelow128: !Self.isEBCDIC(encoding))
+        default:
+            var table = try Self.table(encoding)
+            // NEL ends EBCDIC's lines as a line feed does others'; within quotes it is one.
+            if Self.isEBCDIC(encoding) { table[0x15] = [0x0A] }
+            kind = .table(table, isASCIIBelow128: !Self.isEBCDIC(encoding))
         }
     }
 

@@ -36,6 +36,8 @@ final class FollowedFile {
         lastSize = file.size
     }
 
+    /// Whether it was seen to hold more than what was read.
+    var isKnownUnread: Bool { lastSize > position.offset }
     var isOverwritten: Bool { !file.continues(position) }
     /// Whether all bytes belong to whole records that were read.
     var isDrained: Bool { position.offset >= file.size }

@@ -23,6 +23,7 @@ package final class SourcePipeline {
     private let definition: SourceDefinition
     private let site: SiteIdentity
     private let mapping: Mapping
+    private let series: FileSeries
     private let inotify: Int32
     /// As of the last batch that was handed out.
     private var state: TailState
@@ -48,6 +49,7 @@ package final class SourcePipeline {
         self.definition = definition
         self.site = site
         name = definition.name
+        series = FileSeries(path: definition.path, scratch: definition.scratchDirectory)
         state = checkpoint.flatMap(TailState.init) ?? TailState()
         isFirstLook = checkpoint == nil
         mapping = try Mapping(
@@ -55,10 +57,8 @@ package final class SourcePipeline {
         let columns = try CSVDecoder(format: definition.format, columns: state.current?.columns).columns
         if let columns { try mapping.compile(columns: columns) }
         inotify = inotify_init1(Int32(IN_NONBLOCK | IN_CLOEXEC))
-        let directory = definition.path.split(separator: "/", omittingEmptySubsequences: false).dropLast()
-            .joined(separator: "/")
         let events = UInt32(IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM)
-        inotify_add_watch(inotify, directory.isEmpty ? "." : directory, events)
+        inotify_add_watch(inotify, series.watchedDirectory, events)
     }
 
     deinit { close(inotify) }
@@ -130,35 +130,44 @@ package final class SourcePipeline {
     private func readCurrent(
         _ reader: RecordReader, _ records: inout [CapturedRecord], _ result: inout PipelineRead
     ) throws {
-        guard let open = try openCurrent(reader) else {
-            let why = String(cString: strerror(errno))
-            result.status = "waiting: \(definition.path): \(why)"
+        guard let open = try openCurrent(reader, &result) else {
+            if result.status == "ok" { result.status = "waiting: \(definition.path): \(series.absence)" }
             return
         }
-        if open.isOverwritten { return try leaveOverwritten(open, reader, &result) }
+        if open.isOverwritten { return try leaveOverwritten(open, reader, &records, &result) }
         let start = open.position.offset
         let mayFlush = definition.flushAfter.map { reader.monotonic - open.lastGrowth >= $0 } ?? false
         records += try open.read(reader, isFinal: mayFlush && !open.isDrained)
         result.more = open.position.offset != start
-        if !result.more, let next = nextFile(after: open) {
+        if !result.more, let next = nextFile(after: open, &result) {
             try linger(open, reader, &records)
             current = try follow(next, at: .beginning(after: open.position), reader)
             result.more = true
         }
     }
 
-    private func openCurrent(_ reader: RecordReader) throws -> FollowedFile? {
+    private func openCurrent(_ reader: RecordReader, _ result: inout PipelineRead) throws -> FollowedFile? {
         if let current { return current }
         let isFirst = state.current == nil
-        let found =
-            isFirst ? neverRead(besides: []).first ?? TailFile(path: definition.path) : TailFile(path: definition.path)
-        guard let found else { return nil }
-        let opened = try follow(found, at: .beginning(after: state.current ?? TailPosition()), reader)
-        if isFirst, definition.startsAtEnd, lostWith == nil, found.path == definition.path {
-            try opened.skipToEnd(reader)
-        }
-        current = opened
-        return opened
+        let unread = neverRead(besides: lingering.map(\.file))
+        guard let found = unread.map({ opened($0, &result) }) ?? series.named() else { return nil }
+        let followed = try follow(found, at: .beginning(after: state.current ?? TailPosition()), reader)
+        if isFirst, lostWith == nil, skips(found) { try followed.skipToEnd(reader) }
+        current = followed
+        return followed
+    }
+
+    /// Whether what a first start finds in this file is left out.
+    private func skips(_ file: TailFile) -> Bool {
+        guard series.isPattern || file.path == definition.path else { return false }
+        return definition.startsAtEnd
+            || definition.startsAt.map { file.modified / 1_000_000 < $0.milliseconds } ?? false
+    }
+
+    private func opened(_ file: SeriesFile, _ result: inout PipelineRead) -> TailFile? {
+        if let opened = series.opened(file) { return opened }
+        result.status = "waiting: \(file.name) cannot be expanded: \(String(cString: strerror(errno)))"
+        return nil
     }
 
     private func follow(_ file: TailFile, at position: TailPosition, _ reader: RecordReader) throws -> FollowedFile {
@@ -166,41 +175,42 @@ package final class SourcePipeline {
     }
 
     /// Truncated, or other bytes stand where it was read: a copy may hold the rest of what it was, else it begins anew.
-    private func leaveOverwritten(_ open: FollowedFile, _ reader: RecordReader, _ result: inout PipelineRead) throws {
+    private func leaveOverwritten(
+        _ open: FollowedFile, _ reader: RecordReader, _ records: inout [CapturedRecord], _ result: inout PipelineRead
+    ) throws {
         result.more = true
-        if let copy = TailFile.siblings(of: definition.path).first(where: { $0.continues(open.position) }) {
+        if let copy = series.file(continuing: open.position) {
             result.notices.append("\(open.file.name) was truncated; \(copy.name) holds what it was")
             current = try follow(copy, at: open.position, reader)
             return
         }
         result.notices.append("\(open.file.name) was truncated or overwritten; reading it from its first byte")
+        if open.isKnownUnread { records.append(loss(of: open.position, now: reader.now)) }
         current = try follow(open.file, at: .beginning(after: open.position), reader)
     }
 
     // MARK: rotation
 
     /// When the path names another file: the oldest one that was never read, else that one once it holds something.
-    private func nextFile(after open: FollowedFile) -> TailFile? {
-        let named = TailFile(path: definition.path)
+    private func nextFile(after open: FollowedFile, _ result: inout PipelineRead) -> TailFile? {
+        let named = series.named()
         if let named, named.isSame(as: open.file) { return nil }
         let busy = [open.file, named].compactMap(\.self) + lingering.map(\.file)
-        if let missed = neverRead(besides: busy).first { return missed }
+        if let missed = neverRead(besides: busy) { return opened(missed, &result) }
         guard let named, named.size > 0, !lingering.contains(where: { $0.file.isSame(as: named) }) else { return nil }
         return named
     }
 
-    /// Siblings with something in them that no list knows, oldest first.
-    private func neverRead(besides busy: [TailFile]) -> [TailFile] {
-        TailFile.siblings(of: definition.path).filter { sibling in
-            sibling.size > 0 && sibling.modified > state.floor
-                && !busy.contains { $0.isSame(as: sibling) }
-                && !state.known.contains { sibling.isKnown(as: $0) }
+    /// The first other file with something in it that no list knows.
+    private func neverRead(besides busy: [TailFile]) -> SeriesFile? {
+        series.others(after: state.floorName).first { other in
+            state.isUnread(other, of: series) && !busy.contains { other.isSame(as: $0) }
         }
     }
 
     /// A file that was read to its end stays open: its writer may not have closed it yet.
     private func linger(_ open: FollowedFile, _ reader: RecordReader, _ records: inout [CapturedRecord]) throws {
-        note(open.file)
+        state.note(.plain(open.file), of: series)
         lingering.append(open)
         while lingering.count > TailState.mostLingering { try finish(at: 0, reader, &records) }
     }
@@ -232,22 +242,15 @@ package final class SourcePipeline {
             start = old.position.offset
             records += try old.read(reader, isFinal: true, isLastLook: true)
         } while old.position.offset != start
-        note(old.file)
-    }
-
-    private func note(_ file: TailFile) {
-        state.known.removeAll { $0.inode == file.inode && $0.device == file.device }
-        state.known.append(file.fingerprint)
-        guard state.known.count > TailState.mostKnown else { return }
-        let dropped = state.known.removeFirst()
-        let sibling = TailFile.siblings(of: definition.path).first { $0.isKnown(as: dropped) }
-        if let sibling { state.floor = max(state.floor, sibling.modified) }
+        state.note(.plain(old.file), of: series)
     }
 
     /// Where nobody knows what was published, all that is there is read again: ids make the overlap harmless, and what
     /// the exports no longer hold is told as a loss.
     private func beginFirst(_ now: Timestamp, _ records: inout [CapturedRecord], _ result: inout PipelineRead) {
-        guard let lostWith else { return noteOldFiles() }
+        guard let lostWith else {
+            return state.begin(series, start: definition.startsAt, atEnd: definition.startsAtEnd)
+        }
         result.notices.append("the outbox was damaged (\(lostWith)): reading all that is there from the first byte")
         let loss = SourceLoss(
             what: "events that the damaged outbox held and had not published", from: "unknown",
@@ -255,31 +258,22 @@ package final class SourcePipeline {
         records.append(lossRecord(loss, from: "outbox:\(lostWith)", hashed: lostWith, offset: 0, now: now))
     }
 
-    /// What was rotated away before the first start is not this agent's.
-    private func noteOldFiles() {
-        for old in TailFile.siblings(of: definition.path) {
-            state.floor = max(state.floor, old.modified)
-            if old.size > 0 { note(old) }
-        }
-    }
-
     // MARK: after a start
 
     private func resume(
         _ reader: RecordReader, _ records: inout [CapturedRecord], _ result: inout PipelineRead
     ) throws {
-        let files = [TailFile(path: definition.path)].compactMap(\.self) + TailFile.siblings(of: definition.path)
         for position in state.lingering {
-            guard let file = files.first(where: { $0.continues(position) }) else {
+            guard let file = series.file(continuing: position) else {
                 result.notices.append("a rotated file that was read to byte \(position.offset) is gone")
                 continue
             }
             lingering.append(try follow(file, at: position, reader))
         }
         guard let position = state.current else { return }
-        if let file = files.first(where: { $0.continues(position) }) {
+        if let file = series.file(continuing: position) {
             current = try follow(file, at: position, reader)
-        } else if files.first?.path == definition.path {
+        } else if series.named() != nil || series.isPattern && !series.others().isEmpty {
             result.notices.append("the file that was read to byte \(position.offset) is gone; its rest is lost")
             records.append(loss(of: position, now: reader.now))
         } else {
@@ -291,7 +285,7 @@ package final class SourcePipeline {
         let from = "\(position.lineage):\(position.offset)"
         let loss = SourceLoss(
             what: "the rest of a rotated file", from: from, to: "its end, unknown",
-            cause: "no file in the directory continues what was read; compressed rotations are not read")
+            cause: "no file in the directory continues what was read")
         return lossRecord(loss, from: from, hashed: "\(from):\(position.tailHash)", offset: position.offset, now: now)
     }
 
@@ -299,7 +293,7 @@ package final class SourcePipeline {
         _ loss: SourceLoss, from: String, hashed: String, offset: Int64, now: Timestamp
     ) -> CapturedRecord {
         let hash = Digest(sha256: Array(hashed.utf8))
-        let object = definition.path.split(separator: "/").last.map(String.init) ?? definition.path
+        let object = series.name
         let origin = Origin(
             source: name, kind: "tail", object: object, position: String(offset), key: nil, recordHash: hash)
         return CapturedRecord(

@@ -27,6 +27,20 @@ final class TailFile {
         device = UInt64(status.st_dev)
     }
 
+    /// Takes over an open descriptor, of a file that stands for the one at `path`.
+    init?(adopting opened: Int32, path: String) {
+        var status = stat()
+        guard fstat(opened, &status) == 0 else {
+            close(opened)
+            return nil
+        }
+        descriptor = opened
+        self.path = path
+        name = path.split(separator: "/").last.map(String.init) ?? path
+        inode = UInt64(status.st_ino)
+        device = UInt64(status.st_dev)
+    }
+
     deinit { close(descriptor) }
 
     var size: Int64 { status.map { Int64($0.st_size) } ?? 0 }
@@ -64,63 +78,16 @@ final class TailFile {
     }
 
     var fingerprint: KnownFile {
-        let length = Int(min(size, Int64(TailPosition.headBlock)))
-        return KnownFile(
-            inode: inode, device: device, size: size, headLength: length, headHash: hash(from: 0, length: length))
+        let size = size
+        return KnownFile(name: name, size: size, hash: contentHash(upTo: size))
     }
 
-    /// Whether this is that file. A short head proves little (many files begin with the same header), so it counts
-    /// only for the same inode or the same whole content.
-    func isKnown(as known: KnownFile) -> Bool {
-        let isSameFile = known.inode == inode && known.device == device
-        let proves = known.headLength == TailPosition.headBlock || isSameFile || known.size == size
-        guard proves, size >= Int64(known.headLength) else { return false }
-        return hash(from: 0, length: known.headLength) == known.headHash
-    }
+    /// Whether this is that file, grown or not.
+    func isKnown(as known: KnownFile) -> Bool { size >= known.size && contentHash(upTo: known.size) == known.hash }
 
-    /// Rotations of a path, oldest first: in the same directory, its name with a suffix (`moves.csv.1`,
-    /// `moves.csv-20261123`, `moves.csv.old`) or with a number before its extension (`moves-20261123.csv`).
-    /// Compressed ones are left out.
-    static func siblings(of path: String) -> [TailFile] {
-        let parts = path.split(separator: "/", omittingEmptySubsequences: false)
-        let directory = parts.dropLast().joined(separator: "/")
-        guard let name = parts.last.map(String.init), let listing = opendir(directory.isEmpty ? "." : directory) else {
-            return []
-        }
-        defer { closedir(listing) }
-        var found: [(modified: Int64, file: TailFile)] = []
-        while let entry = readdir(listing), found.count < mostSiblings {
-            let other = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            guard RotatedName.isRotation(other, of: name), let file = TailFile(path: "\(directory)/\(other)") else {
-                continue
-            }
-            found.append((file.modified, file))
-        }
-        return found.sorted { ($0.modified, $0.file.path) < ($1.modified, $1.file.path) }.map(\.file)
-    }
-
-    /// Each is held open while the list is looked through.
-    private static let mostSiblings = 500
-}
-
-/// Which names a rotator gives.
-enum RotatedName {
-    static func isRotation(_ other: String, of name: String) -> Bool {
-        guard other != name else { return false }
-        if other.hasPrefix(name) { return isMark(other.dropFirst(name.count)) }
-        guard let dot = name.lastIndex(of: "."), other.hasSuffix(name[dot...]), other.hasPrefix(name[..<dot]),
-            other.count > name.count
-        else { return false }
-        return isMark(other.dropFirst(name[..<dot].count).dropLast(name[dot...].count))
-    }
-
-    /// A separator, then a number, a date or a word that means "the one before".
-    private static func isMark(_ text: Substring) -> Bool {
-        guard let first = text.first, ".-_".contains(first) else { return text == "~" }
-        let rest = text.dropFirst()
-        if ["old", "bak", "prev", "previous"].contains(rest.lowercased()) { return true }
-        return rest.contains(where: \.isNumber) && rest.allSatisfy { $0.isNumber || ".-_T:".contains($0) }
+    private func contentHash(upTo size: Int64) -> String {
+        let head = min(size, Int64(TailPosition.headBlock))
+        let tail = min(size, Int64(TailPosition.tailBlock))
+        return KnownFile.hash(head: read(at: 0, most: Int(head)), tail: read(at: size - tail, most: Int(tail)))
     }
 }

@@ -30,11 +30,14 @@ struct TailPosition: Equatable, Codable {
 
 /// A file that was read, or that was there before the first start: it is never read again.
 struct KnownFile: Equatable, Codable {
-    var inode: UInt64
-    var device: UInt64
+    var name: String
+    /// What it held when it was noted; it may have grown since.
     var size: Int64
-    var headLength: Int
-    var headHash: String
+    /// Of its head block and of the block before `size`: the head alone proves little, many files begin with the same
+    /// long header.
+    var hash: String
+
+    static func hash(head: [UInt8], tail: [UInt8]) -> String { String(Digest(sha256: head + tail).hex.prefix(32)) }
 }
 
 /// All that a tail must know to go on, as its checkpoint stores it.
@@ -47,10 +50,44 @@ struct TailState: Equatable, Codable {
     var known: [KnownFile] = []
     /// Siblings that were modified before this (nanoseconds) are never read, known or not.
     var floor: Int64 = 0
+    /// The same for a pattern, whose files are read by name: those up to it are never read.
+    var floorName = ""
 
     /// With up to 200 bytes each this keeps a checkpoint small.
     static let mostKnown = 16
     static let mostLingering = 8
+
+    /// Whether no list knows this file and something is in it.
+    func isUnread(_ file: SeriesFile, of series: FileSeries) -> Bool {
+        let isAboveFloor = series.isPattern ? file.name > floorName : file.modified > floor
+        return isAboveFloor && file.size > 0 && !known.contains { file.isKnown(as: $0) }
+    }
+
+    /// The file was read to its end.
+    mutating func note(_ file: SeriesFile, of series: FileSeries) {
+        known.removeAll { file.isKnown(as: $0) }
+        guard let fingerprint = file.fingerprint else { return }
+        known.append(fingerprint)
+        guard known.count > Self.mostKnown else { return }
+        let dropped = known.removeFirst()
+        if series.isPattern {
+            floorName = max(floorName, dropped.name)
+        } else if let sibling = series.others().first(where: { $0.isKnown(as: dropped) }) {
+            floor = max(floor, sibling.modified)
+        }
+    }
+
+    /// A first start: what is there already is left out, but for the files that were changed since `start`, and all but
+    /// the last of a pattern where it begins at the end.
+    mutating func begin(_ series: FileSeries, start: Timestamp?, atEnd: Bool) {
+        guard !series.isPattern || start != nil || atEnd else { return }
+        var files = series.others()
+        if series.isPattern, atEnd { files = Array(files.dropLast()) }
+        for file in files where start.map({ file.modified / 1_000_000 < $0.milliseconds }) ?? true {
+            if series.isPattern { floorName = max(floorName, file.name) } else { floor = max(floor, file.modified) }
+            if file.size > 0 { note(file, of: series) }
+        }
+    }
 
     init() {}
 

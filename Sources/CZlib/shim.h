@@ -1,0 +1,4 @@
+#ifndef WAYBILL_CZLIB_H
+#define WAYBILL_CZLIB_H
+#include <zlib.h>
+#endif
