@@ -150,7 +150,10 @@ struct JSONBytes: ~Copyable {
     /// RFC 8259: quotation mark, reverse solidus and U+0000 to U+001F are escaped, all else stands for itself.
     private mutating func escape(_ text: UnsafeBufferPointer<UInt8>) {
         reserve(text.count * 6)
-        for byte in text {
+        var clean = 0
+        while clean < text.count, text[clean] >= 0x20, text[clean] != 0x22, text[clean] != 0x5C { clean += 1 }
+        copy(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(text)[..<clean]))
+        for byte in text[clean...] {
             if byte >= 0x20, byte != 0x22, byte != 0x5C { put(byte) } else { putEscaped(byte) }
         }
     }
@@ -172,10 +175,12 @@ struct JSONBytes: ~Copyable {
 
     // MARK: the buffer; whoever puts has reserved
 
+    @inline(__always)
     private mutating func separate() {
         if needsComma { put(UInt8(ascii: ",")) }
     }
 
+    @inline(__always)
     private mutating func put(_ byte: UInt8) {
         base[count] = byte
         count += 1
@@ -185,12 +190,14 @@ struct JSONBytes: ~Copyable {
         copy(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }
 
+    @inline(__always)
     private mutating func copy(_ bytes: UnsafeRawBufferPointer) {
         guard let start = bytes.baseAddress else { return }
         UnsafeMutableRawPointer(base + count).copyMemory(from: start, byteCount: bytes.count)
         count += bytes.count
     }
 
+    @inline(__always)
     private mutating func reserve(_ more: Int) {
         if count + more > capacity { resize(to: max(capacity * 2, count + more)) }
     }

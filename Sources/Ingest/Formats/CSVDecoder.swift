@@ -124,7 +124,7 @@ package struct CSVDecoder: Sendable {
     /// False while a quote is open.
     private func split(_ record: inout Record) -> Bool {
         record.fields.reserveCapacity(columns?.count ?? 16)
-        if record.text.contains(format.quote) { return unquote(&record) }
+        if record.text.withUnsafeBytes({ $0.index(of: format.quote, from: 0) < $0.count }) { return unquote(&record) }
         let delimiter = format.delimiter
         let base = record.text.startIndex
         record.text.withUnsafeBytes { bytes in

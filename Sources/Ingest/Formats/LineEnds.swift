@@ -5,7 +5,8 @@ struct LineEnds: Sendable, Equatable {
     /// Bytes of a code unit.
     let unit: Int
     /// The values of the code unit that end a line.
-    private let marks: [UInt16]
+    private let first: UInt16
+    private let second: UInt16?
     private let carriageReturn: UInt16
     private let isBigEndian: Bool
 
@@ -13,21 +14,26 @@ struct LineEnds: Sendable, Equatable {
         unit = encoding.hasPrefix("utf-16") ? 2 : 1
         isBigEndian = encoding == "utf-16be"
         // IBM's NEL and LF; what transfers leave of a record's end is one or the other.
-        marks = TextDecoder.isEBCDIC(encoding) ? [0x15, 0x25] : [0x0A]
+        (first, second) = TextDecoder.isEBCDIC(encoding) ? (0x15, 0x25) : (0x0A, nil)
         carriageReturn = 0x0D
     }
 
     /// The index of the next line end, or the count when there is none.
     func next(in bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
-        guard unit == 2 else { return marks.map { bytes.index(of: UInt8($0), from: start) }.min() ?? bytes.count }
-        return stride(from: start, to: bytes.count - 1, by: 2).first { value(bytes, $0) == marks[0] } ?? bytes.count
+        guard unit == 2 else {
+            let end = bytes.index(of: UInt8(first), from: start)
+            guard let other = second else { return end }
+            return min(end, bytes.index(of: UInt8(other), from: start))
+        }
+        return stride(from: start, to: bytes.count - 1, by: 2).first { value(bytes, $0) == first } ?? bytes.count
     }
 
     /// The index after the last line end, or 0.
     func afterLast(in bytes: UnsafeRawBufferPointer) -> Int {
         var at = (bytes.count / unit - 1) * unit
         while at >= 0 {
-            if marks.contains(value(bytes, at)) { return at + unit }
+            let unitValue = value(bytes, at)
+            if unitValue == first || unitValue == second { return at + unit }
             at -= unit
         }
         return 0
@@ -50,8 +56,8 @@ struct LineEnds: Sendable, Equatable {
 
     /// A line end as the file would have it.
     var bytes: [UInt8] {
-        guard unit == 2 else { return [UInt8(marks[0])] }
-        return isBigEndian ? [0, UInt8(marks[0])] : [UInt8(marks[0]), 0]
+        guard unit == 2 else { return [UInt8(first)] }
+        return isBigEndian ? [0, UInt8(first)] : [UInt8(first), 0]
     }
 
     private func value(_ bytes: UnsafeRawBufferPointer, _ index: Int) -> UInt16 {

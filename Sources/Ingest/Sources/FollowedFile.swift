@@ -24,7 +24,7 @@ final class FollowedFile {
 
     static let longestLine = 1 << 20
     /// Enough for a batch of records; more is read only where no line ends in it.
-    private static let usualRead = 128 << 10
+    private static let usualRead = 256 << 10
     /// How long NUL bytes may still be filled in (NFS shows a hole before its data), in milliseconds.
     private static let usualHolePatience: Int64 = 60_000
 
