@@ -15,6 +15,15 @@ package struct Configuration: Sendable {
     package var sources: [SourceDefinition]
     /// Where the running agent answers the commands.
     package var controlSocket: String
+    /// Credentials that are there and cannot be read, in words: a run refuses them, a check outside the service only
+    /// says so.
+    package var unreadableCredentials: [String] = []
+
+    /// Throws `ConfigurationError` when a credential cannot be read.
+    package func requireCredentials() throws {
+        guard !unreadableCredentials.isEmpty else { return }
+        throw ConfigurationError(problems: unreadableCredentials)
+    }
 }
 
 /// All that is wrong with a configuration, in the order of the file.

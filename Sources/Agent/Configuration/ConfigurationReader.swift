@@ -7,33 +7,61 @@ import Outbox
 import TOMLKit
 
 extension Configuration {
-    /// Reads and validates a file. Throws `ConfigurationError` with everything that is wrong, not only the first.
+    /// Reads a file and the `conf.d/*.conf` beside it, in the order of their names. Throws `ConfigurationError` with
+    /// everything that is wrong, not only the first.
     package static func load(path: String, environment: [String: String]) throws -> Configuration {
-        guard let data = FileManager.default.contents(atPath: path) else {
-            throw ConfigurationError(problems: ["\(path): cannot be read; check the path and its rights"])
+        let parent = path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
+        let directory = path.contains("/") ? (parent.isEmpty ? "/" : parent) : "."
+        let extras = (try? FileManager.default.contentsOfDirectory(atPath: "\(directory)/conf.d")) ?? []
+        let names = extras.filter { $0.hasSuffix(".conf") && !$0.hasPrefix(".") }.sorted()
+        let files = try ([path] + names.map { "\(directory)/conf.d/\($0)" }).map { file in
+            guard let data = FileManager.default.contents(atPath: file) else {
+                throw ConfigurationError(problems: ["\(file): cannot be read; check the path and its rights"])
+            }
+            return (name: file, text: String(decoding: data, as: UTF8.self))
         }
-        let directory = path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
-        return try parse(
-            String(decoding: data, as: UTF8.self), file: path, directory: directory.isEmpty ? "." : directory,
-            environment: environment)
+        return try parse(files, directory: directory, environment: environment)
     }
 
     package static func parse(
         _ text: String, file: String, directory: String, environment: [String: String]
     ) throws -> Configuration {
-        let table: TOMLTable
-        do { table = try TOMLTable(string: text) } catch let error as TOMLParseError {
-            let place = error.source.begin
-            throw ConfigurationError(problems: ["\(file):\(place.line):\(place.column): \(error.description)"])
-        }
-        let problems = ConfigurationTable.Problems(file: file, positions: KeyPositions(text))
-        let reader = ConfigurationReader(
-            root: ConfigurationTable(table, path: "", problems: problems), directory: directory,
-            environment: environment)
-        let configuration = reader.read()
+        try parse([(file, text)], directory: directory, environment: environment)
+    }
+
+    /// `files`: later ones over earlier ones. Relative paths are relative to `directory`.
+    package static func parse(
+        _ files: [(name: String, text: String)], directory: String, environment: [String: String]
+    ) throws -> Configuration {
+        let problems = ConfigurationProblems()
+        let root = ConfigurationTable(
+            try merged(files), path: "", place: .start(of: files.first?.name ?? ""), problems: problems)
+        let configuration = ConfigurationReader(root: root, directory: directory, environment: environment).read()
         let list = problems.sorted
         guard list.isEmpty, let configuration else { throw ConfigurationError(problems: list) }
         return configuration
+    }
+
+    /// Described keys that reading such a file never looks at; empty, or the description and the reader differ.
+    package static func keysNeverAsked(_ text: String) throws -> Set<String> {
+        let problems = ConfigurationProblems()
+        let root = ConfigurationTable(try merged([("", text)]), path: "", place: .start(of: ""), problems: problems)
+        _ = ConfigurationReader(root: root, directory: "/", environment: [:]).read()
+        return Set(ConfigurationKeys.all.filter { !$0.isLater }.map(\.path)).subtracting(problems.asked)
+    }
+
+    private static func merged(_ files: [(name: String, text: String)]) throws -> ConfigurationNode? {
+        var merged: ConfigurationNode?
+        for file in files {
+            let table: TOMLTable
+            do { table = try TOMLTable(string: file.text) } catch let error as TOMLParseError {
+                let place = error.source.begin
+                throw ConfigurationError(problems: ["\(file.name):\(place.line):\(place.column): \(error.description)"])
+            }
+            let node = ConfigurationNode(table, file: file.name, positions: KeyPositions(file.text))
+            if merged == nil { merged = node } else { merged?.merge(node) }
+        }
+        return merged
     }
 }
 
@@ -47,7 +75,7 @@ struct ConfigurationReader {
         let siteTable = root.table("site")
         let site = SiteIdentity(tenant: siteTable.required("tenant"), site: siteTable.required("site"))
         if site == nil { siteTable.wrong("site", "tenant and site want letters, digits, '.', '_' and '-', at most 64") }
-        let timeZone = siteTable.text("time_zone") ?? "UTC"
+        let timeZone = zone(siteTable) ?? "UTC"
         siteTable.finish()
         let rules = inventory(root.table("inventory"))
         let agent = root.table("agent")
@@ -55,38 +83,49 @@ struct ConfigurationReader {
         let credentials = resolve(agent.text("credentials_dir") ?? "/etc/waybill/credentials")
         let controlSocket = resolve(agent.text("control_socket") ?? "/run/waybill/control.sock")
         agent.finish()
-        let sources = root.tables("source").map { source($0, timeZone: timeZone, scratch: dataDirectory) }
-        if sources.isEmpty { root.problems.add("", "at least one [[source]] is needed") }
+        let sourceTables = root.tables("source")
+        let sources = sourceTables.map { source($0, timeZone: timeZone, scratch: dataDirectory) }
+        if sources.isEmpty { root.problems.add(root.place, "at least one [[source]] is needed") }
         let lanes = weights(root.table("lanes"))
-        reportTwins(sources)
+        reportTwins(sourceTables, sources)
         guard let site else { return nil }
         var outbox = OutboxOptions(
             directory: dataDirectory, site: site, rules: rules, programVersion: WaybillVersion.text)
         limits(root.table("outbox"), &outbox)
         var delivery = DeliverySettings(site: site, agentVersion: WaybillVersion.text, timeZone: timeZone)
         delivery.weights.merge(lanes) { $1 }
-        let mqtt = self.mqtt(root.table("mqtt"), site: site, credentials: credentials, &delivery)
+        var unreadable: [String] = []
+        let mqtt = self.mqtt(
+            root.table("mqtt"), site: site,
+            credentials: Credentials(directory: credentials, environment: environment), &delivery, &unreadable)
         root.finish()
         return Configuration(
             site: site, timeZone: timeZone, mqtt: mqtt, delivery: delivery, outbox: outbox, inventory: rules,
-            sources: sources, controlSocket: controlSocket)
+            sources: sources, controlSocket: controlSocket, unreadableCredentials: unreadable)
     }
 
-    private func reportTwins(_ sources: [SourceDefinition]) {
-        for (index, source) in sources.enumerated() where sources[..<index].contains(where: { $0.name == source.name })
-        {
-            root.problems.add("source.\(index).name", "source \"\(source.name)\" is there twice")
+    private func reportTwins(_ tables: [ConfigurationTable], _ sources: [SourceDefinition]) {
+        for (index, source) in sources.enumerated() {
+            guard let first = sources[..<index].firstIndex(where: { $0.name == source.name }) else { continue }
+            tables[index].wrong(
+                "name",
+                "source \"\(source.name)\" is there twice; the first is at \(tables[first].place(of: "name").words)")
         }
+    }
+
+    private func zone(_ table: ConfigurationTable) -> String? {
+        guard let name = table.text("time_zone") else { return nil }
+        if let problem = TimeZones.problem(with: name) { table.wrong("time_zone", problem) }
+        return name
     }
 
     private func resolve(_ path: String) -> String { path.hasPrefix("/") ? path : "\(directory)/\(path)" }
 
     private func inventory(_ table: ConfigurationTable) -> InventoryRules {
-        enum Baseline: String { case unknown, zero }
         var rules = InventoryRules()
-        rules.baselineZero = table.choice("baseline", Baseline.self, "unknown, zero") == .zero
+        rules.baselineZero = table.text("baseline") == "zero"
         rules.allocation =
-            table.choice("allocation", InventoryRules.Allocation.self, "untracked, location, site") ?? .untracked
+            table.text("allocation").flatMap { InventoryRules.Allocation(rawValue: $0) } ?? .untracked
         for name in table.texts("unused") ?? [] {
             if let bucket = Bucket(name: name) {
                 rules.unused.insert(bucket)
@@ -102,7 +141,7 @@ struct ConfigurationReader {
         var weights: [Lane: Int] = [:]
         for lane in Lane.allCases {
             let inner = table.table(lane.name)
-            weights[lane] = inner.number("weight", in: 1...100)
+            weights[lane] = inner.measure("weight").map { Int($0) }
             inner.finish()
         }
         table.finish()
@@ -110,15 +149,16 @@ struct ConfigurationReader {
     }
 
     private func limits(_ table: ConfigurationTable, _ outbox: inout OutboxOptions) {
-        outbox.limitBytes = table.measure("limit", units: ConfigurationTable.sizes) ?? outbox.limitBytes
-        outbox.reserveBytes = table.measure("reserve", units: ConfigurationTable.sizes) ?? outbox.reserveBytes
-        outbox.keepBytes = table.measure("keep_bytes", units: ConfigurationTable.sizes) ?? outbox.keepBytes
-        outbox.keepMilliseconds = table.measure("keep", units: ConfigurationTable.durations) ?? outbox.keepMilliseconds
+        outbox.limitBytes = table.measure("limit") ?? outbox.limitBytes
+        outbox.reserveBytes = table.measure("reserve") ?? outbox.reserveBytes
+        outbox.keepBytes = table.measure("keep_bytes") ?? outbox.keepBytes
+        outbox.keepMilliseconds = table.measure("keep") ?? outbox.keepMilliseconds
         table.finish()
     }
 
     private func mqtt(
-        _ table: ConfigurationTable, site: SiteIdentity, credentials: String, _ delivery: inout DeliverySettings
+        _ table: ConfigurationTable, site: SiteIdentity, credentials: Credentials, _ delivery: inout DeliverySettings,
+        _ unreadable: inout [String]
     ) -> MQTTOptions {
         let names = table.texts("brokers") ?? []
         let brokers = names.compactMap { name in
@@ -128,25 +168,35 @@ struct ConfigurationReader {
             }
             return address
         }
-        if names.isEmpty { table.problems.add("mqtt", "mqtt.brokers is missing") }
+        if names.isEmpty { table.problems.add(table.place, "mqtt.brokers is missing") }
         var options = MQTTOptions(brokers: brokers, clientID: "waybill-\(site.tenant)-\(site.site)")
-        options.version = table.choice("version", MQTTOptions.Version.self, "\"5\", \"3.1.1\"") ?? .v5
+        options.version = table.text("version").flatMap { MQTTOptions.Version(rawValue: $0) } ?? .v5
         options.username = table.text("username")
-        options.password = Credentials.read("mqtt.password", directory: credentials, environment: environment)
+        switch credentials.text("mqtt.password") {
+        case .absent: break
+        case .text(let text): options.password = text
+        case .unreadable(let why): unreadable.append(why)
+        }
         if let file = table.text("ca_file") { options.caFile = resolve(file) }
         options.certificateFile = table.text("cert_file").map(resolve)
+        let isKeyNamed = table.text("key_file") != nil
         options.keyFile = table.text("key_file").map(resolve)
-        options.window = table.number("window", in: 1...500) ?? options.window
-        options.maxPacketBytes =
-            table.measure("max_packet", units: ConfigurationTable.sizes).map { Int($0) } ?? options.maxPacketBytes
-        delivery.noSubscriber = table.choice("no_subscriber", ReasonPolicy.NoSubscriber.self, "hold, accept") ?? .hold
-        let rate = table.measure("catch_up_rate", units: ["/s": 1])
-        if rate == 0 { table.wrong("catch_up_rate", "0 would never drain a backlog; leave it out for no limit") }
-        delivery.catchUpRate = rate.map(Double.init)
+        if options.certificateFile != nil, !isKeyNamed {
+            options.keyFile = credentials.path("mqtt.key")
+            if options.keyFile == nil {
+                table.wrong("cert_file", "wants its key: name it in key_file, or put it into the credential mqtt.key")
+            }
+        }
+        options.window = table.measure("window").map { Int($0) } ?? options.window
+        options.maxPacketBytes = table.measure("max_packet").map { Int($0) } ?? options.maxPacketBytes
+        delivery.noSubscriber =
+            table.text("no_subscriber").flatMap { ReasonPolicy.NoSubscriber(rawValue: $0) } ?? .hold
+        delivery.catchUpRate = table.measure("catch_up_rate").map(Double.init)
         batches(table.table("batch"), &delivery.batches)
         let backoff = table.table("backoff")
-        options.backoffMin = backoff.measure("min", units: ConfigurationTable.durations) ?? options.backoffMin
-        options.backoffMax = backoff.measure("max", units: ConfigurationTable.durations) ?? options.backoffMax
+        options.backoffMin = backoff.measure("min") ?? options.backoffMin
+        options.backoffMax = backoff.measure("max") ?? options.backoffMax
+        if options.backoffMin > options.backoffMax { backoff.wrong("min", "is more than max") }
         backoff.finish()
         table.finish()
         return options
@@ -156,24 +206,22 @@ struct ConfigurationReader {
         if table.flag("off") == true {
             batches.above = nil
         } else {
-            batches.above = table.number("above", in: 1...1_000_000).map(Int64.init) ?? batches.above
+            batches.above = table.measure("above") ?? batches.above
         }
-        batches.events = table.number("events", in: 1...100) ?? batches.events
-        batches.bytes = table.measure("bytes", units: ConfigurationTable.sizes).map { Int($0) } ?? batches.bytes
+        batches.events = table.measure("events").map { Int($0) } ?? batches.events
+        batches.bytes = table.measure("bytes").map { Int($0) } ?? batches.bytes
         table.finish()
     }
 
     private func source(_ table: ConfigurationTable, timeZone: String, scratch: String) -> SourceDefinition {
         let name = table.required("name")
         if !SiteIdentity.isName(name) { table.wrong("name", "wants letters, digits, '.', '_' and '-', at most 64") }
-        if let kind = table.text("kind"), kind != "tail" {
-            table.wrong("kind", "\"\(kind)\" is not available in this version")
-        }
+        _ = table.text("kind")
         let path = resolve(table.required("path"))
         if let problem = FilePattern.problem(in: path) { table.wrong("path", problem) }
         let format = self.format(table.table("format"))
         let rules = table.tables("event").map(rule)
-        if rules.isEmpty { table.problems.add(table.path, "\(table.path): at least one [[source.event]] is needed") }
+        if rules.isEmpty { table.problems.add(table.place, "at least one [[source.event]] is needed") }
         let ignores = table.tables("ignore").compactMap { ignore in
             let expression = ignore.expression("when")
             ignore.finish()
@@ -182,11 +230,11 @@ struct ConfigurationReader {
         let mapping = MappingDefinition(
             rules: rules, ignores: ignores, lookups: table.pairs("lookup").mapValues(resolve), reasons: reasons(table))
         var definition = SourceDefinition(
-            name: name, path: path, format: format, mapping: mapping, timeZone: table.text("time_zone") ?? timeZone)
+            name: name, path: path, format: format, mapping: mapping, timeZone: zone(table) ?? timeZone)
         definition.scratchDirectory = scratch
         start(table, &definition)
-        definition.linger = table.measure("linger", units: ConfigurationTable.durations) ?? definition.linger
-        definition.flushAfter = table.measure("flush_after", units: ConfigurationTable.durations)
+        definition.linger = table.measure("linger") ?? definition.linger
+        definition.flushAfter = table.measure("flush_after")
         table.finish()
         return definition
     }
@@ -212,13 +260,15 @@ struct ConfigurationReader {
 
     private func format(_ table: ConfigurationTable) -> FormatDefinition {
         var format = FormatDefinition()
-        if let type = table.text("type"), type != "csv" {
-            table.wrong("type", "\"\(type)\" is not available in this version")
-        }
+        _ = table.text("type")
         format.delimiter = byte(table, "delimiter") ?? format.delimiter
         format.quote = byte(table, "quote") ?? format.quote
         format.hasHeader = table.flag("header") ?? true
         format.columns = table.texts("columns") ?? []
+        if !format.hasHeader, format.columns.isEmpty {
+            table.wrong("header", "without a header the names are needed: columns = [\"…\", …]")
+        }
+        if format.delimiter == format.quote { table.wrong("quote", "is the delimiter too") }
         format.encoding = table.text("encoding") ?? format.encoding
         if !TextDecoder.encodings.contains(format.encoding) {
             table.wrong(
@@ -253,18 +303,5 @@ struct ConfigurationReader {
             reversedType: reversed.flatMap { EventType(rawValue: $0) })
         table.finish()
         return rule
-    }
-}
-
-/// Secrets are files: `$CREDENTIALS_DIRECTORY/secret_NAME`, else `NAME` in the credentials directory.
-enum Credentials {
-    static func read(_ name: String, directory: String, environment: [String: String]) -> String? {
-        let paths = [environment["CREDENTIALS_DIRECTORY"].map { "\($0)/secret_\(name)" }, "\(directory)/\(name)"]
-        for path in paths.compactMap(\.self) {
-            guard let data = FileManager.default.contents(atPath: path) else { continue }
-            let text = String(decoding: data, as: UTF8.self)
-            return text.hasSuffix("\n") ? String(text.dropLast()) : text
-        }
-        return nil
     }
 }

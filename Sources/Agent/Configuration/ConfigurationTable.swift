@@ -1,74 +1,92 @@
 import Ingest
 import TOMLKit
 
-/// One table on its way to a typed value: remembers which keys were asked for, and gathers what is wrong.
-final class ConfigurationTable {
-    final class Problems {
-        let file: String
-        let positions: KeyPositions
-        private(set) var list: [(line: Int, text: String)] = []
+/// What is wrong with a configuration, and what was asked of it.
+final class ConfigurationProblems {
+    private var list: [(place: ConfigurationPlace, text: String)] = []
+    /// Paths of the keys that the reader looked at.
+    private(set) var asked: Set<String> = []
 
-        init(file: String, positions: KeyPositions) {
-            self.file = file
-            self.positions = positions
-        }
+    func add(_ place: ConfigurationPlace, _ text: String) { list.append((place, text)) }
+    func ask(_ path: String) { asked.insert(path) }
 
-        func add(_ path: String, _ text: String) {
-            let place = positions[path] ?? (0, 0)
-            list.append((place.line, "\(file):\(place.line):\(place.column): \(text)"))
-        }
-
-        var sorted: [String] { list.sorted { $0.line < $1.line }.map(\.text) }
+    /// File by file, in the order of the lines.
+    var sorted: [String] {
+        list.enumerated().sorted { one, other in
+            let (a, b) = (one.element.place, other.element.place)
+            return (a.file, a.line, a.column, one.offset) < (b.file, b.line, b.column, other.offset)
+        }.map { "\($0.element.place.words): \($0.element.text)" }
     }
+}
 
+/// One table on its way to a typed value, read by the description of its keys.
+final class ConfigurationTable {
+    /// Of the description: without the numbers of lists.
     let path: String
-    let problems: Problems
-    private let table: TOMLTable
-    private var asked: Set<String> = []
+    let place: ConfigurationPlace
+    let problems: ConfigurationProblems
+    private let members: [String: ConfigurationNode]
 
-    init(_ table: TOMLTable, path: String, problems: Problems) {
-        self.table = table
+    init(_ node: ConfigurationNode?, path: String, place: ConfigurationPlace, problems: ConfigurationProblems) {
+        if let node, case .table(let members) = node.content { self.members = members } else { members = [:] }
         self.path = path
+        self.place = node?.place ?? place
         self.problems = problems
     }
 
-    private func full(_ key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
+    func full(_ key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
 
-    func wrong(_ key: String, _ text: String) { problems.add(full(key), "\(full(key)): \(text)") }
+    func place(of key: String) -> ConfigurationPlace { members[key]?.place ?? place }
+
+    func wrong(_ key: String, _ text: String) { problems.add(place(of: key), "\(full(key)): \(text)") }
+
+    // MARK: single values
+
+    private func value(_ key: String) -> (any TOMLValueConvertible)? {
+        precondition(ConfigurationKeys.find(full(key)) != nil, "\(full(key)) is described")
+        problems.ask(full(key))
+        guard let node = members[key] else { return nil }
+        if case .value(let value) = node.content { return value }
+        wrong(key, "wants a single value, not a table")
+        return nil
+    }
 
     func text(_ key: String) -> String? {
-        asked.insert(key)
-        guard let value = table[key] else { return nil }
-        if let text = value.string { return text }
-        wrong(key, "wants text in quotes")
-        return nil
+        guard let value = value(key) else { return nil }
+        guard let text = value.string else {
+            wrong(key, "wants text in quotes")
+            return nil
+        }
+        if case .choice(let names)? = ConfigurationKeys.find(full(key))?.kind, !names.contains(text) {
+            wrong(key, refusal(key, text, names))
+            return nil
+        }
+        return text
+    }
+
+    /// Other kinds and formats are known, but not to this version.
+    private func refusal(_ key: String, _ text: String, _ names: [String]) -> String {
+        if ConfigurationKeys.laterValues[full(key)]?.contains(text) == true {
+            return "\"\(text)\" is not available in this version"
+        }
+        return "\"\(text)\" is none of \(names.joined(separator: ", "))"
     }
 
     func required(_ key: String) -> String {
         if let text = text(key) { return text }
-        if table[key] == nil { problems.add(path, "\(full(key)) is missing") }
+        if members[key] == nil { problems.add(place, "\(full(key)) is missing") }
         return ""
     }
 
     func flag(_ key: String) -> Bool? {
-        asked.insert(key)
-        guard let value = table[key] else { return nil }
+        guard let value = value(key) else { return nil }
         if let flag = value.bool { return flag }
         wrong(key, "wants true or false")
         return nil
     }
 
-    func number(_ key: String, in range: ClosedRange<Int>) -> Int? {
-        asked.insert(key)
-        guard let value = table[key] else { return nil }
-        if let number = value.int, range.contains(number) { return number }
-        wrong(key, "wants a whole number from \(range.lowerBound) to \(range.upperBound)")
-        return nil
-    }
-
     func texts(_ key: String) -> [String]? {
-        asked.insert(key)
-        guard let value = table[key] else { return nil }
+        guard let value = value(key) else { return nil }
         if let array = value.array {
             let texts = array.compactMap(\.string)
             if texts.count == array.count { return texts }
@@ -77,75 +95,131 @@ final class ConfigurationTable {
         return nil
     }
 
-    /// A value with its unit in the text, by the factors of its units.
-    func measure(_ key: String, units: [String: Int64]) -> Int64? {
-        guard let text = text(key) else { return nil }
-        let digits = text.prefix { $0.isNumber }
-        if let number = Int64(digits), let factor = units[String(text.dropFirst(digits.count))] {
-            let product = number.multipliedReportingOverflow(by: factor)
-            if !product.overflow { return product.partialValue }
+    func expression(_ key: String) -> Expression? {
+        guard let sql = text(key), let place = members[key]?.valuePlace else { return nil }
+        return Expression(sql: sql, file: place.file, line: place.line, column: place.column + 1)
+    }
+
+    // MARK: measures
+
+    /// A number, duration (milliseconds), size (bytes) or rate (per second), within the range of its description.
+    func measure(_ key: String) -> Int64? {
+        guard let value = value(key), let kind = ConfigurationKeys.find(full(key))?.kind else { return nil }
+        guard let (units, range) = Self.measure(kind) else { return nil }
+        guard let number = units.isEmpty ? value.int.map(Int64.init) : number(value.string, units) else {
+            let wanted = units.isEmpty ? "a whole number" : "text such as \(Self.sample(kind))"
+            wrong(key, "wants \(wanted)\(units.isEmpty ? "" : "; units: \(Self.names(units))")")
+            return nil
         }
-        wrong(key, "\"\(text)\" wants a number with one of the units \(units.keys.sorted().joined(separator: ", "))")
-        return nil
+        guard range.contains(number) else {
+            let least = Self.words(range.lowerBound, units)
+            wrong(key, "wants \(least) to \(Self.words(range.upperBound, units))")
+            return nil
+        }
+        return number
     }
 
-    static let durations: [String: Int64] = ["ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000]
-    static let sizes: [String: Int64] = ["B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30]
-
-    func choice<T: RawRepresentable<String>>(_ key: String, _ type: T.Type, _ names: String) -> T? {
-        guard let text = text(key) else { return nil }
-        if let value = T(rawValue: text) { return value }
-        wrong(key, "\"\(text)\" is none of \(names)")
-        return nil
+    private static func measure(_ kind: KeyKind) -> (units: [String: Int64], range: ClosedRange<Int64>)? {
+        switch kind {
+        case .number(let range): ([:], range)
+        case .duration(let range): (durations, range)
+        case .size(let range): (sizes, range)
+        case .rate(let range): (["/s": 1], range)
+        default: nil
+        }
     }
+
+    private static func sample(_ kind: KeyKind) -> String {
+        switch kind {
+        case .size: "\"64KiB\""
+        case .rate: "\"500/s\""
+        default: "\"30s\""
+        }
+    }
+
+    private func number(_ text: String?, _ units: [String: Int64]) -> Int64? {
+        guard let text else { return nil }
+        let digits = text.prefix { ("0"..."9").contains($0) }
+        guard let number = Int64(digits), let factor = units[String(text.dropFirst(digits.count))] else { return nil }
+        let product = number.multipliedReportingOverflow(by: factor)
+        return product.overflow ? .max : product.partialValue
+    }
+
+    private static let durations: [String: Int64] = ["ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000]
+    private static let sizes: [String: Int64] = ["B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30]
+
+    private static func names(_ units: [String: Int64]) -> String {
+        units.sorted { $0.value < $1.value }.map(\.key).joined(separator: ", ")
+    }
+
+    /// In the greatest unit that gives a whole number.
+    private static func words(_ number: Int64, _ units: [String: Int64]) -> String {
+        let unit = units.filter { number % $0.value == 0 && number >= $0.value }.max { $0.value < $1.value }
+        return unit.map { "\(number / $0.value)\($0.key)" } ?? "\(number)"
+    }
+
+    // MARK: tables
 
     func table(_ key: String) -> ConfigurationTable {
-        asked.insert(key)
-        if let value = table[key], value.table == nil { wrong(key, "wants a table") }
-        return ConfigurationTable(table[key]?.table ?? TOMLTable(), path: full(key), problems: problems)
+        problems.ask(full(key))
+        if let node = members[key] {
+            switch node.content {
+            case .table: break
+            case .tables: wrong(key, "is one table: write [\(full(key))], with single brackets")
+            case .value: wrong(key, "wants a table")
+            }
+        }
+        return ConfigurationTable(members[key], path: full(key), place: place(of: key), problems: problems)
     }
 
     func tables(_ key: String) -> [ConfigurationTable] {
-        asked.insert(key)
-        guard let array = table[key]?.array else { return [] }
-        return array.enumerated().compactMap { index, value in
-            value.table.map { ConfigurationTable($0, path: "\(full(key)).\(index)", problems: problems) }
+        problems.ask(full(key))
+        guard let node = members[key] else { return [] }
+        guard case .tables(let nodes) = node.content else {
+            wrong(key, "is a list of tables: write [[\(full(key))]], with double brackets")
+            return []
         }
+        return nodes.map { ConfigurationTable($0, path: full(key), place: $0.place, problems: problems) }
     }
 
-    /// All key and text pairs of a free-form table.
+    /// All key and text pairs of a free table.
     func pairs(_ key: String) -> [String: String] {
-        asked.insert(key)
-        guard let inner = table[key]?.table else { return [:] }
-        return inner.keys.reduce(into: [:]) { $0[$1] = inner[$1]?.string }
-    }
-
-    func expression(_ key: String) -> Expression? {
-        guard let sql = text(key) else { return nil }
-        let place = problems.positions[full(key) + " value"] ?? (0, 0)
-        return Expression(sql: sql, file: problems.file, line: place.line, column: place.column + 1)
-    }
-
-    /// Keys that are documented for later parts of the program: refused, never ignored.
-    private static let later: Set<String> = [
-        "commands", "http", "reconcile", "outbox.wait_receipt", "max_age", "types", "expect_every", "checks", "mode",
-        "query", "cursor", "ack",
-    ]
-
-    /// Reports keys that nobody asked for.
-    func finish() {
-        for key in table.keys where !asked.contains(key) {
-            if ["password", "token", "secret", "key"].contains(key) {
-                wrong(key, "secrets do not belong here; put it into a file of the credentials directory")
-                continue
-            }
-            if Self.later.contains(full(key)) || Self.later.contains(key) {
-                wrong(key, "is not available in this version")
-                continue
-            }
-            let near = asked.map { ($0, editDistance(key, $0)) }.min { ($0.1, $0.0) < ($1.1, $1.0) }
-            let hint = near.map { $0.1 <= 3 ? "; did you mean \"\($0.0)\"?" : "" } ?? ""
-            wrong(key, "is no key of this version\(hint)")
+        problems.ask(full(key))
+        guard let node = members[key] else { return [:] }
+        guard case .table(let inner) = node.content else {
+            wrong(key, "wants a table of texts")
+            return [:]
         }
+        var pairs: [String: String] = [:]
+        for (name, node) in inner {
+            if case .value(let value) = node.content, let text = value.string {
+                pairs[name] = text
+            } else {
+                problems.add(node.place, "\(full(key)).\(name): wants text in quotes")
+            }
+        }
+        return pairs
+    }
+
+    // MARK: what nobody knows
+
+    /// Reports the keys that no description names, and those of later versions.
+    func finish() {
+        for key in members.keys {
+            guard let described = ConfigurationKeys.find(full(key)) else {
+                wrong(key, unknown(key))
+                continue
+            }
+            if described.isLater { wrong(key, "is not available in this version") }
+        }
+    }
+
+    private func unknown(_ key: String) -> String {
+        if ["password", "passphrase", "token", "secret", "key", "private_key", "credential"].contains(key) {
+            return "secrets do not belong here; put it into a file of the credentials directory, such as mqtt.\(key)"
+        }
+        let near = ConfigurationKeys.children(of: path).map { ($0.name, editDistance(key, $0.name)) }
+            .min { ($0.1, $0.0) < ($1.1, $1.0) }
+        return "is no key of this version" + (near.map { $0.1 <= 3 ? "; did you mean \"\($0.0)\"?" : "" } ?? "")
     }
 }

@@ -14,6 +14,16 @@ enum LocalTime: Equatable {
     case gap
 }
 
+package enum TimeZones {
+    /// Why a name cannot be used; nil when it can.
+    package static func problem(with name: String) -> String? {
+        do {
+            _ = try TimeZoneRules(name: name)
+            return nil
+        } catch { return "\(error)" }
+    }
+}
+
 /// Resolves one local time after another: records of one moment mostly lie in the same quarter of an hour, and within
 /// one that no transition touches the offset is the same throughout.
 final class LocalTimeReader {

@@ -1,0 +1,200 @@
+import Ingest
+
+// The one description of all keys: it decides what is read, what is refused and how, and it writes the commented
+// default file.
+
+/// What a key's value may be. Durations are in milliseconds, sizes in bytes, rates per second.
+enum KeyKind {
+    case text
+    case flag
+    case number(ClosedRange<Int64>)
+    case duration(ClosedRange<Int64>)
+    case size(ClosedRange<Int64>)
+    case rate(ClosedRange<Int64>)
+    case choice([String])
+    case texts
+    /// An SQL expression.
+    case expression
+    /// A free table of texts.
+    case pairs
+    case table
+    case tables
+}
+
+struct ConfigurationKey {
+    /// Without the numbers of lists: `source.event.type`.
+    let path: String
+    let kind: KeyKind
+    /// The default as TOML; empty: there is none.
+    let fallback: String
+    /// What the default file shows uncommented: for needed keys, and for the example source.
+    let example: String
+    let words: String
+    /// Known, documented, and refused in this version.
+    let isLater: Bool
+
+    var name: String { path.split(separator: ".").last.map(String.init) ?? path }
+    var parent: String { path.split(separator: ".").dropLast().joined(separator: ".") }
+
+    init(
+        _ path: String, _ kind: KeyKind, _ fallback: String = "", _ words: String = "", example: String = "",
+        isLater: Bool = false
+    ) {
+        self.path = path
+        self.kind = kind
+        self.fallback = fallback
+        self.words = words
+        self.example = example
+        self.isLater = isLater
+    }
+}
+
+enum ConfigurationKeys {
+    static func find(_ path: String) -> ConfigurationKey? { byPath[path] }
+    static func children(of table: String) -> [ConfigurationKey] { all.filter { $0.parent == table } }
+
+    private static let byPath = Dictionary(uniqueKeysWithValues: all.map { ($0.path, $0) })
+
+    /// Values of other parts of the program's plan.
+    static let laterValues: [String: Set<String>] = [
+        "source.kind": ["drop", "sql", "mqtt", "amqp", "spool"],
+        "source.format.type": ["fixed", "jsonl", "xml", "x12", "edifact", "idoc"],
+    ]
+
+    static let all: [ConfigurationKey] = site + mqtt + agent + outbox + lanes + inventory + later + source
+
+    private static let site = [
+        ConfigurationKey("site", .table),
+        ConfigurationKey(
+            "site.tenant", .text, "", "needed: letters, digits, '.', '_' and '-', at most 64", example: "\"acme\""),
+        ConfigurationKey("site.site", .text, "", "needed: the same", example: "\"dc-1\""),
+        ConfigurationKey("site.time_zone", .text, "\"UTC\"", "of the WMS's local times"),
+    ]
+
+    private static let mqtt = [
+        ConfigurationKey("mqtt", .table),
+        ConfigurationKey(
+            "mqtt.brokers", .texts, "", "needed: in order of preference",
+            example: "[\"mqtts://mq1.example.com:8883\"]"),
+        ConfigurationKey("mqtt.version", .choice(["5", "3.1.1"]), "\"5\"", "or \"3.1.1\""),
+        ConfigurationKey("mqtt.username", .text, "", "the password is the file mqtt.password in credentials_dir"),
+        ConfigurationKey("mqtt.ca_file", .text, "\"/etc/ssl/certs/ca-certificates.crt\"", ""),
+        ConfigurationKey("mqtt.cert_file", .text, "", "the client's certificate, where the broker wants one"),
+        ConfigurationKey("mqtt.key_file", .text, "", "its key; default: the credential mqtt.key"),
+        ConfigurationKey("mqtt.window", .number(1...500), "100", "messages in flight, 1 to 500"),
+        ConfigurationKey("mqtt.batch", .table, "", "while more than `above` events wait; { off = true }: never"),
+        ConfigurationKey("mqtt.batch.off", .flag, "false"),
+        ConfigurationKey("mqtt.batch.above", .number(1...1_000_000), "1000"),
+        ConfigurationKey("mqtt.batch.events", .number(1...100), "100"),
+        ConfigurationKey("mqtt.batch.bytes", .size(1_024...16_777_216), "\"96KiB\""),
+        ConfigurationKey(
+            "mqtt.catch_up_rate", .rate(1...1_000_000), "", "messages, while a backlog drains; unset: no limit"),
+        ConfigurationKey("mqtt.no_subscriber", .choice(["hold", "accept"]), "\"hold\"", "or \"accept\""),
+        ConfigurationKey(
+            "mqtt.max_packet", .size(4_096...67_108_864), "\"256KiB\"", "where the broker names no limit"),
+        ConfigurationKey("mqtt.backoff", .table, "", "between attempts to connect"),
+        ConfigurationKey("mqtt.backoff.min", .duration(10...3_600_000), "\"500ms\""),
+        ConfigurationKey("mqtt.backoff.max", .duration(100...3_600_000), "\"120s\""),
+    ]
+
+    private static let agent = [
+        ConfigurationKey("agent", .table),
+        ConfigurationKey("agent.data_dir", .text, "\"/var/lib/waybill\"", ""),
+        ConfigurationKey("agent.control_socket", .text, "\"/run/waybill/control.sock\"", ""),
+        ConfigurationKey(
+            "agent.credentials_dir", .text, "\"/etc/waybill/credentials\"", "$CREDENTIALS_DIRECTORY wins"),
+    ]
+
+    private static let outbox = [
+        ConfigurationKey("outbox", .table),
+        ConfigurationKey("outbox.limit", .size(67_108_864...1_099_511_627_776), "\"4GiB\"", "reading stops there"),
+        ConfigurationKey(
+            "outbox.reserve", .size(0...1_099_511_627_776), "\"200MiB\"",
+            "free disk that is never used; reading resumes at 1.5 times"),
+        ConfigurationKey("outbox.keep", .duration(0...315_360_000_000), "\"7d\"", "acked events are kept this long"),
+        ConfigurationKey(
+            "outbox.keep_bytes", .size(0...1_099_511_627_776), "\"1GiB\"", "beyond it acked events go earlier"),
+        ConfigurationKey("outbox.wait_receipt", .text, isLater: true),
+    ]
+
+    private static let lanes =
+        [ConfigurationKey("lanes", .table)]
+        + [("critical", 8), ("standard", 3), ("bulk", 1)].flatMap { name, weight in
+            [
+                ConfigurationKey("lanes.\(name)", .table, "", name == "critical" ? "shares of one window" : ""),
+                ConfigurationKey("lanes.\(name).weight", .number(1...100), "\(weight)"),
+                ConfigurationKey("lanes.\(name).max_age", .duration(0...Int64.max), isLater: true),
+                ConfigurationKey("lanes.\(name).types", .texts, isLater: true),
+            ]
+        }
+
+    private static let inventory = [
+        ConfigurationKey("inventory", .table),
+        ConfigurationKey(
+            "inventory.baseline", .choice(["unknown", "zero"]), "\"unknown\"",
+            "or \"zero\": the ledger starts with the warehouse"),
+        ConfigurationKey(
+            "inventory.allocation", .choice(["untracked", "location", "site"]), "\"untracked\"",
+            "or \"location\", \"site\""),
+        ConfigurationKey("inventory.unused", .texts, "[]", "buckets this WMS does not know, e.g. [\"damaged\"]"),
+    ]
+
+    private static let later = ["commands", "http", "reconcile", "availability"].map {
+        ConfigurationKey($0, .table, isLater: true)
+    }
+
+    private static let source =
+        [
+            ConfigurationKey("source", .tables),
+            ConfigurationKey("source.name", .text, "", "needed", example: "\"moves\""),
+            ConfigurationKey("source.kind", .choice(["tail"]), "\"tail\"", "a file that grows"),
+            ConfigurationKey(
+                "source.path", .text, "", "needed; its name may hold *, ? and a date such as {yyyyMMdd}",
+                example: "\"/srv/wms/export/moves.csv\""),
+            ConfigurationKey(
+                "source.start", .text, "\"beginning\"", "or \"end\", or a day: where a source never read before begins"),
+            ConfigurationKey("source.time_zone", .text, "", "default: the site's"),
+            ConfigurationKey(
+                "source.linger", .duration(0...86_400_000), "\"60s\"",
+                "a rotated file is watched this long after it grew"),
+            ConfigurationKey(
+                "source.flush_after", .duration(100...86_400_000), "",
+                "a last line without newline counts when nothing came for so long"),
+            ConfigurationKey(
+                "source.format", .table, "", "",
+                example: "{ type = \"csv\", delimiter = \";\", quote = \"\\\"\", header = true, encoding = \"cp1252\" }"
+            ),
+            ConfigurationKey("source.format.type", .choice(["csv"]), "\"csv\""),
+            ConfigurationKey("source.format.delimiter", .text, "\",\""),
+            ConfigurationKey("source.format.quote", .text, "\"\\\"\""),
+            ConfigurationKey("source.format.header", .flag, "true"),
+            ConfigurationKey("source.format.columns", .texts, ""),
+            ConfigurationKey("source.format.encoding", .text, "\"utf-8\""),
+            ConfigurationKey(
+                "source.lookup", .pairs, "", "tables for lookup('uom', unit): first column key, second value"),
+            ConfigurationKey(
+                "source.reasons", .pairs, "", "the WMS's reason codes to canonical ones: { SH = \"sale\" }"),
+            ConfigurationKey("source.event", .tables),
+            ConfigurationKey("source.event.type", .text, "", "", example: "\"stock.shipped\""),
+            ConfigurationKey("source.event.also", .flag, "false", "may apply to a record after another rule did"),
+            ConfigurationKey(
+                "source.event.reversed_type", .text, "", "of stock.reversed: the type of what is taken back"),
+        ]
+        + MappingField.allCases.map {
+            ConfigurationKey("source.event.\($0.name)", .expression, "", "", example: examples[$0] ?? "")
+        }
+        + [
+            ConfigurationKey("source.ignore", .tables),
+            ConfigurationKey("source.ignore.when", .expression, "", "", example: "\"code = 'LOGON'\""),
+        ]
+        + [
+            "expect_every", "checks", "as_of", "mode", "query", "table", "key", "cursor", "ack", "dedupe", "group",
+            "settle", "marker", "after", "on_delete", "transition", "topic", "dsn",
+        ].map { ConfigurationKey("source.\($0)", .text, isLater: true) }
+
+    private static let examples: [MappingField: String] = [
+        .when: "\"code = 'SH'\"", .id: "\"txn_no\"", .sku: "\"trim(item)\"", .quantity: "\"decimal(qty, ',')\"",
+        .location: "\"whse || '-' || bin\"", .occurredAt: "\"local_time(date || time, 'yyyyMMddHHmmss')\"",
+        .document: "\"order_no\"",
+    ]
+}
