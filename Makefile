@@ -3,13 +3,16 @@ SWIFT        ?= swift
 WARNINGS      = -Xswiftc -warnings-as-errors
 RELEASE       = -c release --static-swift-stdlib --scratch-path .build-release
 
-.PHONY: help setup demo build test check lint release bench soak clean
+.PHONY: help setup setup-extras demo build test check lint release bench soak clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
 setup:           ## install what product and tests need (nothing when nothing is missing)
 	@packaging/setup.sh
+
+setup-extras:    ## install the heavy tools of later parts too
+	@packaging/setup.sh extras
 
 demo: build      ## the main job, whole: a legacy export to an MQTT subscriber, with an outage
 	@.build/debug/waybill demo

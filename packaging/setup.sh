@@ -1,8 +1,11 @@
 #!/bin/sh
-# Installs, with apt, the Debian packages that product and tests need and that are missing.
+# Installs, with apt, the Debian packages that product and tests need and that are missing; with "extras" also those
+# that only the packaging and the sources of later parts are tested with.
 set -eu
 
 packages="libsqlite3-dev libmosquitto-dev libssl-dev zlib1g-dev pkg-config mosquitto tzdata"
+[ "${1:-}" = extras ] && packages="$packages debhelper lintian dpkg-dev systemd-container unixodbc-dev odbc-postgresql \
+    odbc-mariadb libsqliteodbc tdsodbc postgresql mariadb-server librabbitmq-dev rabbitmq-server"
 missing=""
 for package in $packages; do
     state=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)

@@ -12,7 +12,9 @@ package struct ConfigurationCheck {
 
     /// Lines for people; throws what keeps the agent from starting.
     package func run() throws -> [String] {
-        var lines = ["site \(configuration.site.tenant)/\(configuration.site.site), shard \(configuration.site.shard)"]
+        var lines = configuration.unreadableCredentials.map { "warning: \($0); the service may read it" }
+        lines += dataDirectory()
+        lines += ["site \(configuration.site.tenant)/\(configuration.site.site), shard \(configuration.site.shard)"]
         for source in configuration.sources {
             _ = try SourcePipeline(source, site: configuration.site, rules: configuration.inventory, checkpoint: nil)
             try Trial.compileAgainstFile(source, site: configuration.site, rules: configuration.inventory)
@@ -23,6 +25,17 @@ package struct ConfigurationCheck {
         }
         lines.append("configuration is valid")
         return lines
+    }
+
+    /// The nearest directory that is there must let this user write; the agent makes the rest.
+    private func dataDirectory() -> [String] {
+        var directory = configuration.outbox.directory
+        while access(directory, F_OK) != 0, directory.count > 1 {
+            let parent = directory.split(separator: "/", omittingEmptySubsequences: false).dropLast()
+            directory = parent.count <= 1 ? "/" : parent.joined(separator: "/")
+        }
+        if access(directory, W_OK) == 0 { return [] }
+        return ["warning: data_dir \(configuration.outbox.directory): this user may not write to \(directory)"]
     }
 
     private func size(_ source: SourceDefinition) -> String {

@@ -7,8 +7,8 @@ import Outbox
 
 // One thread reads all sources in turn and commits what they give.
 //
-// A source that is read has moved on in memory; only the commit makes it durable. So when a commit fails, the
-// pipelines are made anew from the stored checkpoints and nothing is skipped.
+// A source that is read has moved on in memory; only the commit makes it durable. So when a commit fails, all sources
+// are opened anew at the stored checkpoints and nothing is skipped. The same happens with a reloaded configuration.
 
 final class IngestLoop {
     struct Limits {
@@ -20,7 +20,8 @@ final class IngestLoop {
         var afterFailure: Int64 = 1_000
     }
 
-    private let configuration: Configuration
+    private let current: CurrentConfiguration
+    private var generation = 0
     private let outbox: Outbox
     private let report: DeliveryReport
     private let stop: StopFlag
@@ -28,16 +29,17 @@ final class IngestLoop {
     private let pulse: Pulse
     private let committed: () -> Void
     private let limits = Limits()
-    private var pipelines: [SourcePipeline] = []
+    private var sources: [SourceRun] = []
+    private var described: [String] = []
     private var statuses: [String: String] = [:]
     private var lastCommit: Int64 = 0
 
     init(
-        configuration: Configuration, outbox: Outbox, report: DeliveryReport, stop: StopFlag, logger: Logger,
+        current: CurrentConfiguration, outbox: Outbox, report: DeliveryReport, stop: StopFlag, logger: Logger,
         pulse: Pulse, committed: @escaping () -> Void
     ) {
         self.pulse = pulse
-        self.configuration = configuration
+        self.current = current
         self.outbox = outbox
         self.report = report
         self.stop = stop
@@ -49,28 +51,46 @@ final class IngestLoop {
         while !stop.isSet {
             pulse.beat()
             do {
-                if pipelines.isEmpty { try openPipelines() }
+                if current.numbered.generation != generation { sources = [] }
+                if sources.isEmpty { try openSources() }
                 try turn()
             } catch {
                 logger.error("capture failed; reading again from the last checkpoint", metadata: ["error": "\(error)"])
                 report.paused("capture failed: \(error)")
-                pipelines = []
+                sources = []
                 wait(limits.afterFailure, watching: [])
             }
         }
     }
 
-    private func openPipelines() throws {
+    private func openSources() throws {
+        let configuration: Configuration
+        (configuration, generation) = current.numbered
         let starts = try outbox.openSources(configuration.sources.map(\.name))
         if let aside = outbox.asides.last {
             report.damaged("the outbox was damaged and is kept as \(aside); a new epoch began")
         }
-        pipelines = try configuration.sources.map { definition in
-            try SourcePipeline(
-                definition, site: configuration.site, rules: configuration.inventory,
-                checkpoint: starts[definition.name]?.checkpoint, lostWith: starts[definition.name]?.lostWith)
+        sources = configuration.sources.map {
+            SourceRun($0, configuration: configuration, start: starts[$0.name], outbox: outbox)
         }
-        report.describe(sources: pipelines.map { .init(name: $0.name, kind: "tail", mapping: $0.mappingVersion) })
+        for gone in statuses.keys where !sources.contains(where: { $0.name == gone }) {
+            statuses[gone] = nil
+            report.forget(source: gone)
+        }
+        try countRejects()
+    }
+
+    private func countRejects() throws {
+        let reader = try outbox.reader()
+        for source in sources { source.note(openRejects: try reader.openRejects(source.name)) }
+    }
+
+    /// A lookup table that was read again is another mapping: consumers are told.
+    private func describeSources() {
+        let mappings = sources.map { "\($0.name) \($0.mapping)" }
+        guard mappings != described else { return }
+        described = mappings
+        report.describe(sources: sources.map { .init(name: $0.name, kind: "tail", mapping: $0.mapping) })
     }
 
     private func turn() throws {
@@ -86,8 +106,8 @@ final class IngestLoop {
             lastCommit = Clocks.monotonic()
         }
         if more { return }
-        let look = pipelines.map(\.nextLook).min() ?? moment + limits.idle
-        wait(max(0, min(look - moment, limits.idle)), watching: pipelines.flatMap(\.watchDescriptors))
+        let look = sources.map(\.nextLook).min() ?? moment + limits.idle
+        wait(max(0, min(look - moment, limits.idle)), watching: sources.flatMap(\.watchDescriptors))
         lingerAfterCommit()
     }
 
@@ -100,13 +120,13 @@ final class IngestLoop {
     private func read() throws -> (batches: [CaptureBatch], more: Bool) {
         var batches: [CaptureBatch] = []
         var more = false
-        for pipeline in pipelines {
-            let result = try pipeline.read(
-                maxBytes: limits.bytes, now: Clocks.wall(), monotonic: Clocks.monotonic())
+        for source in sources {
+            let result = try source.read(maxBytes: limits.bytes, now: Clocks.wall(), monotonic: Clocks.monotonic())
             if let batch = result.batch { batches.append(batch) }
             more = more || result.more
-            note(result, of: pipeline.name)
+            note(result, of: source.name)
         }
+        describeSources()
         return (batches, more)
     }
 
@@ -124,6 +144,7 @@ final class IngestLoop {
         let result = try outbox.append(batches, now: Clocks.wall())
         if result.rejects > 0 {
             logger.warning("records rejected", metadata: ["count": "\(result.rejects)"])
+            try countRejects()
         }
         if result.events + result.conflicts > 0 { committed() }
     }

@@ -11,6 +11,8 @@ package import Outbox
 package final class RunningAgent {
     package let report: DeliveryReport
     private let outbox: Outbox
+    private let current: CurrentConfiguration
+    private let logger: Logger
     private let session: MQTTSession
     private let watermarks: Watermarks
     private let stop = StopFlag()
@@ -39,6 +41,8 @@ package final class RunningAgent {
         let watermarks = Watermarks()
         let delivery = configuration.delivery
         self.outbox = outbox
+        self.logger = logger
+        current = CurrentConfiguration(configuration)
         self.report = report
         self.watermarks = watermarks
         // Few threads allocate at once; more arenas only keep more freed memory.
@@ -46,14 +50,14 @@ package final class RunningAgent {
         service = ServiceNotification(environment: environment)
         control = try ControlServer(
             path: configuration.controlSocket,
-            desk: ControlDesk(configuration: configuration, outbox: outbox, report: report), logger: logger)
+            desk: ControlDesk(current: current, outbox: outbox, report: report), logger: logger)
         session = MQTTSession(options: configuration.mqtt) {
             Publisher(
                 outbox: outbox, settings: delivery, report: report, watermarks: watermarks, now: Clocks.monotonic,
                 wallClock: Clocks.wall)
         }
         ProgramCode.release()
-        start(configuration, logger)
+        start()
         checkAfterReboot(logger)
         service.ready("\(configuration.sources.count) sources, control socket \(configuration.controlSocket)")
     }
@@ -74,18 +78,35 @@ package final class RunningAgent {
         }
     }
 
-    private func start(_ configuration: Configuration, _ logger: Logger) {
+    /// Takes sources, mappings, lookup tables and the outbox's limits from another configuration, without touching the
+    /// connection. Returns what has to wait for the next start, in words. Throws, and changes nothing, when a source
+    /// cannot be used.
+    package func reload(_ configuration: Configuration) throws -> [String] {
+        for definition in configuration.sources {
+            _ = try SourcePipeline(
+                definition, site: configuration.site, rules: configuration.inventory, checkpoint: nil)
+        }
+        var next = configuration
+        let before = current.value
+        let waiting = before.differences(fromStart: configuration)
+        next.keep(startOf: before)
+        try outbox.adopt(limitsOf: configuration.outbox)
+        current.replace(with: next)
+        return waiting.map { "[\($0)] changed: it takes effect at the next start" }
+    }
+
+    private func start() {
         session.start()
         threads.append(
-            OwnedThread(name: "waybill-keep") { [outbox, watermarks, stop, service, pulse] in
+            OwnedThread(name: "waybill-keep") { [outbox, watermarks, stop, service, pulse, logger] in
                 Housekeeping(
                     outbox: outbox, watermarks: watermarks, stop: stop, logger: logger, service: service, pulse: pulse
                 ).run()
             })
         threads.append(
-            OwnedThread(name: "waybill-ingest") { [outbox, report, captureStop, session, pulse] in
+            OwnedThread(name: "waybill-ingest") { [outbox, report, captureStop, session, pulse, current, logger] in
                 IngestLoop(
-                    configuration: configuration, outbox: outbox, report: report, stop: captureStop, logger: logger,
+                    current: current, outbox: outbox, report: report, stop: captureStop, logger: logger,
                     pulse: pulse, committed: { session.wake() }
                 ).run()
             })
@@ -104,6 +125,8 @@ package final class RunningAgent {
         check?.join()
         try? outbox.close()
     }
+
+    package var controlSocket: String { current.value.controlSocket }
 
     package var progress: Progress { outbox.progress }
 }

@@ -1,9 +1,11 @@
+import FoundationEssentials
 import Ingest
 import Inventory
 
 /// Runs a sample through a source's format and mapping; stores and publishes nothing.
 package struct Trial {
     package struct Result {
+        /// Events as they would be sent, and rejects in words, in the order of the file.
         package var lines: [String] = []
         package var events = 0
         package var rejects = 0
@@ -23,7 +25,8 @@ package struct Trial {
         definition = found
     }
 
-    package func run(file: String) throws -> Result {
+    /// `asJSON`: rejects as objects too, one a line.
+    package func run(file: String, asJSON: Bool = false) throws -> Result {
         var sample = definition
         sample.path = file
         sample.startsAtEnd = false
@@ -35,7 +38,7 @@ package struct Trial {
         while more {
             let read = try pipeline.read(maxBytes: 1 << 20, now: Clocks.wall(), monotonic: Clocks.monotonic())
             if read.status != "ok" { throw IngestError(read.status, hint: "check the path and its rights") }
-            for record in read.batch?.records ?? [] { note(record, &result) }
+            for record in read.batch?.records ?? [] { try note(record, &result, asJSON) }
             more = read.more
         }
         return result
@@ -47,7 +50,7 @@ package struct Trial {
         _ = try pipeline.read(maxBytes: 1 << 20, now: Clocks.wall(), monotonic: Clocks.monotonic())
     }
 
-    private func note(_ record: CapturedRecord, _ result: inout Result) {
+    private func note(_ record: CapturedRecord, _ result: inout Result, _ asJSON: Bool) throws {
         switch record.outcome {
         case .events(let drafts):
             for draft in drafts {
@@ -59,7 +62,14 @@ package struct Trial {
                 result.events += 1
             }
         case .reject(let reason):
-            result.lines.append("reject \(record.position) \(reason.code): \(reason.message)")
+            if asJSON {
+                let told = ["position": "\(record.position)", "code": reason.code, "message": reason.message]
+                let encoder = JSONEncoder()
+                encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+                result.lines.append(String(decoding: try encoder.encode(["reject": told]), as: UTF8.self))
+            } else {
+                result.lines.append("reject \(record.position) \(reason.code): \(reason.message)")
+            }
             result.rejects += 1
         case .ignored: result.ignored += 1
         }

@@ -42,6 +42,8 @@ package final class DeliveryReport: Sendable {
 
     package func source(_ name: String, status: String) { change { $0.sources[name] = status } }
 
+    package func forget(source name: String) { change { $0.sources[name] = nil } }
+
     /// Stays until the agent starts again.
     package func damaged(_ reason: String) { change { $0.damage = reason } }
 

@@ -37,7 +37,8 @@ package final class Outbox: Sendable {
         var asides: [String] = []
     }
 
-    package let options: OutboxOptions
+    private let settings: Mutex<OutboxOptions>
+    package var options: OutboxOptions { settings.withLock { $0 } }
     /// A random id minted with the file, shown to people.
     package let instance: String
     /// Whether the last run ended with `close()`, or there was none: otherwise `verify()` is worth its time.
@@ -50,13 +51,24 @@ package final class Outbox: Sendable {
     /// begun (`asides`); one of a newer version is refused untouched.
     package init(_ options: OutboxOptions, now: Timestamp) throws {
         lock = try DataDirectoryLock(directory: options.directory)
-        self.options = options
+        settings = Mutex(options)
         let opened = try Opening(options: options, now: now).open(above: [])
         let journal = opened.journal
         instance = try journal.fact("instance") ?? ""
         wasClosed = try Self.takeClosedMark(journal) || opened.isNew
         mirror = Mutex(Mirror(progress: journal.progress, asides: opened.aside.map { [$0] } ?? []))
         writer = Mutex(Writer(journal: journal, now: now))
+    }
+
+    /// Other limits and retention than those that it was opened with; all else of `options` stays.
+    package func adopt(limitsOf other: OutboxOptions) throws {
+        settings.withLock { options in
+            options.limitBytes = other.limitBytes
+            options.reserveBytes = other.reserveBytes
+            options.keepMilliseconds = other.keepMilliseconds
+            options.keepBytes = other.keepBytes
+        }
+        try write { $0.upkeep.eventsDue = .min }
     }
 
     package var path: String { FileSet(directory: options.directory).path }

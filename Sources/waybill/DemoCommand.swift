@@ -10,11 +10,14 @@ struct DemoCommand: ParsableCommand {
 
             Examples:
               waybill demo
-              waybill demo | tail -n 1
+              waybill demo --keep
             """)
 
+    @Flag(help: "Go on until Ctrl-C; the truth is told then.")
+    var keep = false
+
     func run() throws {
-        let isWell = try configured { try Demo { printLine($0) }.run() }
+        let isWell = try configured { try Demo(keepsOn: keep) { printLine($0) }.run() }
         if !isWell { throw Exit.failed }
     }
 }

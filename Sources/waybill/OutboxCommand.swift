@@ -74,7 +74,7 @@ struct OutboxCommand: ParsableCommand {
 
         private func asked() throws -> VerifyDocument {
             do {
-                return try control.client.get(VerifyDocument.self, "/v1/outbox/verify", method: "POST")
+                return try control.client.post(VerifyDocument.self, "/v1/outbox/verify")
             } catch ControlClient.Failure.notRunning(let path) {
                 printError("no agent answers at \(path); name the file of a stopped one with --file")
                 throw Exit.notRunning

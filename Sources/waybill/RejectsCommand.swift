@@ -79,7 +79,7 @@ struct RejectsCommand: ParsableCommand {
             discussion: """
                 Examples:
                   waybill rejects retry 17
-                  waybill rejects retry 17 18 19
+                  waybill rejects retry 17 --bytes corrected.txt
                 """)
 
         @OptionGroup var control: ControlOptions
@@ -87,11 +87,29 @@ struct RejectsCommand: ParsableCommand {
         @Argument(help: "The rejects' numbers.")
         var ids: [Int64]
 
+        @Option(help: "A file with the corrected record, for one reject: the event keeps the record's identity.")
+        var bytes: String?
+
+        func validate() throws {
+            if bytes != nil, ids.count != 1 { throw ValidationError("--bytes corrects one reject; name one") }
+        }
+
+        private func corrected() throws -> [UInt8] {
+            guard let bytes else { return [] }
+            guard let data = FileManager.default.contents(atPath: bytes), !data.isEmpty else {
+                printError("\(bytes) cannot be read, or is empty")
+                throw Exit.noSuchThing
+            }
+            let line = [UInt8](data)
+            return Array(line.last == 0x0A ? line.dropLast() : line[...])
+        }
+
         func run() throws {
             var failed = 0
+            let corrected = try corrected()
             for id in ids {
                 let outcome = try asking {
-                    try control.client.get(OutcomeDocument.self, "/v1/rejects/\(id)/retry", method: "POST")
+                    try control.client.post(OutcomeDocument.self, "/v1/rejects/\(id)/retry", content: corrected)
                 }
                 printLine("\(id): \(outcome.outcome)\(outcome.reason.map { " (\($0))" } ?? "")")
                 if outcome.outcome == "rejected" { failed += 1 }
@@ -132,7 +150,7 @@ struct RejectsCommand: ParsableCommand {
             }
             for id in ids {
                 _ = try asking {
-                    try control.client.get(OutcomeDocument.self, "/v1/rejects/\(id)/discard", method: "POST")
+                    try control.client.post(OutcomeDocument.self, "/v1/rejects/\(id)/discard")
                 }
             }
         }

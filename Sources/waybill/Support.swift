@@ -30,10 +30,13 @@ func loadConfiguration(_ path: String) throws -> Configuration {
     return try Configuration.load(path: path, environment: credentials)
 }
 
-/// Whatever stands in the way of a start is the configuration's: said on stderr, exit 78.
+/// Whatever stands in the way of a start is the configuration's: said on stderr as what, why and what to do; exit 78.
 func configured<T>(_ body: () throws -> T) throws -> T {
     do { return try body() } catch {
-        printError("\(error)")
+        let told = Refusal(error)
+        printError(told.what)
+        for why in told.whys { writeLine("  \(why)", to: STDERR_FILENO) }
+        writeLine("  \(told.remedy)", to: STDERR_FILENO)
         throw Exit.configuration
     }
 }

@@ -7,54 +7,14 @@ import Testing
 
 @testable import Agent
 
-/// A running agent with a broker that is not there: the control socket must not need one.
-private final class Site {
-    let directory = FileManager.default.temporaryDirectory.appendingPathComponent("wb-\(UUID().uuidString.prefix(8))")
-        .path
-    var socket: String { directory + "/control.sock" }
-    var client: ControlClient { ControlClient(path: socket) }
-
-    init(lines: [String]) throws {
-        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-        let text = ([DemoWarehouse.header] + lines).joined(separator: "\n") + "\n"
-        try Data(text.utf8).write(to: URL(fileURLWithPath: directory + "/moves.csv"))
-    }
-
-    deinit { try? FileManager.default.removeItem(atPath: directory) }
-
-    func start() throws -> RunningAgent {
-        let configuration = try Configuration.parse(
-            Demo.configuration(port: 1), file: "agent.conf", directory: directory, environment: [:])
-        var logger = Logger(label: "test") { StreamLogHandler.standardError(label: $0) }
-        logger.logLevel = .critical
-        return try RunningAgent(configuration, logger: logger)
-    }
-
-    func status() throws -> StatusDocument { try client.get(StatusDocument.self, "/v1/status") }
-
-    func wait(_ condition: (StatusDocument) -> Bool) throws -> StatusDocument {
-        var last = try status()
-        let deadline = Clocks.monotonic() + 10_000
-        while !condition(last), Clocks.monotonic() < deadline { last = try status() }
-        return last
-    }
-}
-
 private func receipt(_ number: Int, quantity: String = "5,0") -> String {
-    "T-\(number);RC;20261123;091400;1001;W1;B1;;\(quantity);ST;SO-1;x"
-}
-
-/// On a thread of its own, as `waybill run` has one: starting and stopping block, which the shared pool must not.
-private func onThread(_ body: @escaping @Sendable () throws -> Void) async throws {
-    try await withCheckedThrowingContinuation { (done: CheckedContinuation<Void, any Error>) in
-        Thread.detachNewThread { done.resume(with: Result { try body() }) }
-    }
+    AgentSite.receipt(number, quantity: quantity)
 }
 
 struct ControlTests {
     @Test func `status shows lanes, sources and what is wrong, without a broker`() async throws {
         try await onThread {
-            let site = try Site(lines: [receipt(1), receipt(2), receipt(3, quantity: "many")])
+            let site = try AgentSite(lines: [receipt(1), receipt(2), receipt(3, quantity: "many")])
             let agent = try site.start()
             defer { agent.shutDown() }
             let status = try site.wait { $0.lanes.contains { $0.backlog == 2 } && !$0.reasons.isEmpty }
@@ -69,7 +29,7 @@ struct ControlTests {
 
     @Test func `a reject is listed, shown, still refused by the same mapping, and discarded`() async throws {
         try await onThread {
-            let site = try Site(lines: [receipt(1, quantity: "many")])
+            let site = try AgentSite(lines: [receipt(1, quantity: "many")])
             let agent = try site.start()
             defer { agent.shutDown() }
             _ = try site.wait { $0.sources.first?.rejects == 1 }
@@ -77,9 +37,9 @@ struct ControlTests {
             #expect(listed.count == 1)
             let shown = try site.client.get(RejectDocument.self, "/v1/rejects/1")
             #expect(shown.code == "quantity" && shown.record == receipt(1, quantity: "many"))
-            let retried = try site.client.get(OutcomeDocument.self, "/v1/rejects/1/retry", method: "POST")
+            let retried = try site.client.post(OutcomeDocument.self, "/v1/rejects/1/retry")
             #expect(retried.outcome == "rejected" && retried.reason?.hasPrefix("quantity") == true)
-            let discarded = try site.client.get(OutcomeDocument.self, "/v1/rejects/1/discard", method: "POST")
+            let discarded = try site.client.post(OutcomeDocument.self, "/v1/rejects/1/discard")
             #expect(discarded.outcome == "discarded")
             #expect(throws: ControlClient.Failure.noSuchThing) {
                 try site.client.get(RejectDocument.self, "/v1/rejects/1")
@@ -89,7 +49,7 @@ struct ControlTests {
 
     @Test func `a reject that a mended mapping takes becomes an event and is gone`() async throws {
         try await onThread {
-            let site = try Site(lines: [receipt(1).replacingOccurrences(of: ";RC;", with: ";ZZ;")])
+            let site = try AgentSite(lines: [receipt(1).replacingOccurrences(of: ";RC;", with: ";ZZ;")])
             do {
                 let first = try site.start()
                 _ = try site.wait { $0.sources.first?.rejects == 1 }
@@ -101,7 +61,7 @@ struct ControlTests {
             configuration.controlSocket = site.socket
             let agent = try RunningAgent(configuration, logger: Logger(label: "test"))
             defer { agent.shutDown() }
-            let retried = try site.client.get(OutcomeDocument.self, "/v1/rejects/1/retry", method: "POST")
+            let retried = try site.client.post(OutcomeDocument.self, "/v1/rejects/1/retry")
             #expect(retried.outcome == "posted" && retried.events == 1)
             let status = try site.wait { $0.lanes.contains { $0.head == 1 } }
             #expect(status.sources.first?.rejects == 0)
@@ -110,7 +70,7 @@ struct ControlTests {
 
     @Test func `a socket that answers is refused with the pid of its agent`() async throws {
         try await onThread {
-            let site = try Site(lines: [])
+            let site = try AgentSite(lines: [])
             let agent = try site.start()
             defer { agent.shutDown() }
             let error = #expect(throws: ControlError.self) { _ = try ControlSocketPath(site.socket) }
@@ -120,7 +80,7 @@ struct ControlTests {
 
     @Test func `a socket that nobody answers is removed, and one of another agent is left on exit`() async throws {
         try await onThread {
-            let site = try Site(lines: [])
+            let site = try AgentSite(lines: [])
             let left = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
             var address = try #require(UnixSocket.address(site.socket))
             let code = withUnsafePointer(to: &address) { pointer in

@@ -32,3 +32,30 @@ package struct ConfigurationError: Error, Sendable, CustomStringConvertible {
 
     package var description: String { problems.joined(separator: "\n") }
 }
+
+extension Configuration {
+    /// The tables that count from the start on and differ.
+    func differences(fromStart other: Configuration) -> [String] {
+        var tables: [String] = []
+        if site != other.site || timeZone != other.timeZone { tables.append("site") }
+        let isSameDelivery =
+            delivery.weights == other.delivery.weights && "\(delivery.batches)" == "\(other.delivery.batches)"
+            && delivery.catchUpRate == other.delivery.catchUpRate
+            && delivery.noSubscriber == other.delivery.noSubscriber
+        if "\(mqtt)" != "\(other.mqtt)" || !isSameDelivery { tables.append("mqtt, lanes") }
+        if controlSocket != other.controlSocket || outbox.directory != other.outbox.directory { tables.append("agent") }
+        if inventory != other.inventory { tables.append("inventory") }
+        return tables
+    }
+
+    /// Takes from another configuration all that a reload does not change.
+    mutating func keep(startOf other: Configuration) {
+        let (sources, limits) = (self.sources, outbox)
+        self = other
+        self.sources = sources
+        outbox.limitBytes = limits.limitBytes
+        outbox.reserveBytes = limits.reserveBytes
+        outbox.keepMilliseconds = limits.keepMilliseconds
+        outbox.keepBytes = limits.keepBytes
+    }
+}

@@ -14,26 +14,41 @@ package struct ControlClient {
 
     package init(path: String) { self.path = path }
 
-    package func get<T: Decodable>(_ type: T.Type, _ target: String, method: String = "GET") throws -> T {
-        guard let first = try lines(target, method: method).first else { throw Failure.failed("an empty answer") }
+    package func get<T: Decodable>(_ type: T.Type, _ target: String) throws -> T {
+        try first(type) { try each(target, $0) }
+    }
+
+    /// `content`: what the request carries, at most 1 MiB.
+    package func post<T: Decodable>(_ type: T.Type, _ target: String, content: [UInt8] = []) throws -> T {
+        try first(type) { try each(target, method: "POST", content: content, $0) }
+    }
+
+    private func first<T: Decodable>(_ type: T.Type, _ ask: ((String) -> Void) throws -> Void) throws -> T {
+        var lines: [String] = []
+        try ask { lines.append($0) }
+        guard let first = lines.first else { throw Failure.failed("an empty answer") }
         return try JSONDecoder().decode(type, from: Data(first.utf8))
     }
 
     /// The answer's lines.
-    package func lines(_ target: String, method: String = "GET") throws -> [String] {
+    package func lines(_ target: String) throws -> [String] {
         var found: [String] = []
-        try each(target, method: method) { found.append($0) }
+        try each(target) { found.append($0) }
         return found
     }
 
     /// Hands on each line as it arrives, until the agent ends the answer.
-    package func each(_ target: String, method: String = "GET", _ body: (String) throws -> Void) throws {
+    package func each(
+        _ target: String, method: String = "GET", content: [UInt8] = [], _ body: (String) throws -> Void
+    ) throws {
         let descriptor = try connect()
         defer { close(descriptor) }
-        let request = Array(
-            "\(method) \(target) HTTP/1.1\r\nHost: waybill\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".utf8)
-        guard send(descriptor, request, request.count, Int32(MSG_NOSIGNAL)) == request.count else {
-            throw Failure.failed("the agent closed the connection")
+        let head = "\(method) \(target) HTTP/1.1\r\nHost: waybill\r\nContent-Length: \(content.count)\r\n"
+        var request = (Array("\(head)Connection: close\r\n\r\n".utf8) + content)[...]
+        while !request.isEmpty {
+            let count = request.withUnsafeBytes { send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+            guard count > 0 else { throw Failure.failed("the agent closed the connection") }
+            request = request.dropFirst(count)
         }
         var answer = HTTPAnswer()
         var buffer = [UInt8](repeating: 0, count: 1 << 16)

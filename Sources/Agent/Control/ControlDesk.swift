@@ -8,13 +8,14 @@ import Outbox
 
 /// Answers what the control socket is asked; safe from any thread.
 final class ControlDesk: Sendable {
-    private let configuration: Configuration
+    private let current: CurrentConfiguration
+    private var configuration: Configuration { current.value }
     private let outbox: Outbox
     private let report: DeliveryReport
     private let startedAt: String
 
-    init(configuration: Configuration, outbox: Outbox, report: DeliveryReport) {
-        self.configuration = configuration
+    init(current: CurrentConfiguration, outbox: Outbox, report: DeliveryReport) {
+        self.current = current
         self.outbox = outbox
         self.report = report
         startedAt = Clocks.wall().description
@@ -72,8 +73,9 @@ final class ControlDesk: Sendable {
 
     func reject(_ id: Int64) throws -> RejectDocument? { try outbox.reader().reject(id).map(Self.document) }
 
-    /// Maps the stored bytes again, by the configuration that the agent started with. Nil: no such reject.
-    func retry(_ id: Int64) throws -> OutcomeDocument? {
+    /// Maps the stored bytes again, or the corrected ones where there are some, by the present configuration. Nil: no
+    /// such reject.
+    func retry(_ id: Int64, corrected: [UInt8] = []) throws -> OutcomeDocument? {
         guard let stored = try outbox.reader().reject(id) else { return nil }
         guard let definition = configuration.sources.first(where: { $0.name == stored.source }) else {
             return OutcomeDocument(
@@ -83,7 +85,8 @@ final class ControlDesk: Sendable {
             definition, site: configuration.site, rules: configuration.inventory,
             checkpoint: outbox.checkpoint(of: stored.source))
         let record = try pipeline.remap(
-            stored.bytes, identity: stored.identity, position: stored.position, now: Clocks.wall())
+            corrected.isEmpty ? stored.bytes : corrected, identity: stored.identity, position: stored.position,
+            now: Clocks.wall())
         if case .reject(let reason) = record.outcome {
             return OutcomeDocument(id: id, outcome: "rejected", events: 0, reason: "\(reason.code): \(reason.message)")
         }

@@ -79,7 +79,10 @@ final class ControlServer {
             return Response(status: .ok, body: ResponseBody(byteBuffer: ByteBuffer(bytes: try lines(documents))))
         }
         router.get("/v1/rejects/:id") { _, context in try answer(try desk.reject(try id(context))) }
-        router.post("/v1/rejects/:id/retry") { _, context in try answer(try desk.retry(try id(context))) }
+        router.post("/v1/rejects/:id/retry") { request, context in
+            let corrected = try await request.body.collect(upTo: 1 << 20)
+            return try answer(try desk.retry(try id(context), corrected: [UInt8](buffer: corrected)))
+        }
         router.post("/v1/rejects/:id/discard") { _, context in try answer(try desk.discard(try id(context))) }
         router.get("/v1/watch") { _, _ in Response(status: .ok, body: watch(desk)) }
         return router

@@ -1,5 +1,24 @@
 // What the control socket answers, and what `--json` prints: version 1 of each shape.
 
+/// What `waybill check --json` prints.
+package struct CheckDocument: Codable {
+    package var schema = 1
+    package var isValid: Bool
+    package var findings: [String]
+    package var problems: [String]
+
+    package init(isValid: Bool, findings: [String], problems: [String]) {
+        self.isValid = isValid
+        self.findings = findings
+        self.problems = problems
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case schema, findings, problems
+        case isValid = "valid"
+    }
+}
+
 package struct StatusDocument: Codable, Sendable {
     package struct LaneLine: Codable, Sendable {
         package var name: String

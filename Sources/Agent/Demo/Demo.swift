@@ -17,11 +17,18 @@ package struct Demo {
 
     private let print: (String) -> Void
 
-    package init(print: @escaping (String) -> Void) { self.print = print }
+    private let keepsOn: Bool
+
+    /// `keepsOn`: until SIGINT or SIGTERM, at the same pace, instead of 600 lines.
+    package init(keepsOn: Bool = false, print: @escaping (String) -> Void) {
+        self.keepsOn = keepsOn
+        self.print = print
+    }
 
     /// True when nothing was lost, repeated or out of order and the stock is equal.
     package func run() throws -> Bool {
         let begun = Clocks.monotonic()
+        let interruption = keepsOn ? Interruption() : nil
         let directory = try Self.temporaryDirectory()
         defer { try? FileManager.default.removeItem(atPath: directory) }
         let broker = try DemoBroker(directory: directory)
@@ -41,7 +48,10 @@ package struct Demo {
         defer { agent.shutDown() }
         print("lane      seq   type               sku    bin     qty      stock")
         try play(&warehouse, broker: broker, receiver: receiver, agent: agent)
-        Self.wait(until: begun + Self.deadline) { receiver.snapshot.received >= warehouse.linesWritten }
+        if let interruption { try goOn(&warehouse, receiver: receiver, agent: agent, until: interruption) }
+        Self.wait(until: (keepsOn ? Clocks.monotonic() : begun) + Self.deadline) {
+            receiver.snapshot.received >= warehouse.linesWritten
+        }
         receiver.takeRows().suffix(4).forEach(print)
         return conclude(warehouse, receiver.snapshot)
     }
@@ -64,6 +74,16 @@ package struct Demo {
             }
             try warehouse.append(lines: Self.linesPerStep)
             poll(nil, 0, Self.stepMilliseconds)
+            show(receiver.takeRows(), backlog: Self.backlog(agent))
+        }
+    }
+
+    private func goOn(
+        _ warehouse: inout DemoWarehouse, receiver: DemoReceiver, agent: RunningAgent, until end: Interruption
+    ) throws {
+        print("--- going on; Ctrl-C ends it. Look meanwhile: waybill status --socket \(agent.controlSocket)")
+        while !end.wait(milliseconds: Self.stepMilliseconds) {
+            try warehouse.append(lines: Self.linesPerStep)
             show(receiver.takeRows(), backlog: Self.backlog(agent))
         }
     }

@@ -15,6 +15,15 @@ package struct PipelineRead {
     package var more = false
     package var status = "ok"
     package var notices: [String] = []
+
+    init() {}
+
+    /// Nothing is read, for this reason.
+    package static func waiting(_ reason: String) -> PipelineRead {
+        var read = PipelineRead()
+        read.status = reason
+        return read
+    }
 }
 
 package final class SourcePipeline {

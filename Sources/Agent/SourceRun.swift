@@ -1,0 +1,70 @@
+import Glibc
+import Ingest
+import Inventory
+import Outbox
+
+/// One source while the agent runs: its pipeline, or why there is none just now. What goes wrong with it holds it alone.
+final class SourceRun {
+    let definition: SourceDefinition
+    private let site: SiteIdentity
+    private let rules: InventoryRules
+    private let outbox: Outbox
+    private var pipeline: SourcePipeline?
+    private var hold = SourceHold()
+    private var mappingVersion = ""
+    private var retryAt: Int64 = 0
+    private var trouble: String?
+
+    /// A source that cannot be read is tried again so often, in milliseconds.
+    private static let retryInterval: Int64 = 5_000
+
+    init(_ definition: SourceDefinition, configuration: Configuration, start: SourceStart?, outbox: Outbox) {
+        self.definition = definition
+        site = configuration.site
+        rules = configuration.inventory
+        self.outbox = outbox
+        open(start)
+    }
+
+    var name: String { definition.name }
+    var mapping: String { pipeline?.mappingVersion ?? mappingVersion }
+    var watchDescriptors: [Int32] { pipeline?.watchDescriptors ?? [] }
+
+    /// Monotonic milliseconds of the next look.
+    var nextLook: Int64 { hold.reason == nil ? pipeline?.nextLook ?? retryAt : .max }
+
+    private func open(_ start: SourceStart?) {
+        do {
+            pipeline = try SourcePipeline(
+                definition, site: site, rules: rules, checkpoint: start?.checkpoint, lostWith: start?.lostWith)
+            trouble = nil
+        } catch { trouble = "held: \(error)" }
+    }
+
+    /// What the source gives now. Throws what concerns the outbox.
+    func read(maxBytes: Int, now: Timestamp, monotonic: Int64) throws -> PipelineRead {
+        if pipeline == nil, monotonic >= retryAt { open(try outbox.openSources([name])[name]) }
+        guard let pipeline else {
+            if monotonic >= retryAt { retryAt = monotonic + Self.retryInterval }
+            return .waiting(trouble ?? "held")
+        }
+        if let reason = hold.reason { return .waiting(reason) }
+        do {
+            let result = try pipeline.read(maxBytes: maxBytes, now: now, monotonic: monotonic)
+            if pipeline.mappingVersion != mappingVersion {
+                mappingVersion = pipeline.mappingVersion
+                hold.forgive()
+            }
+            if let batch = result.batch { hold.note(batch.records) }
+            return result
+        } catch let error as IngestError {
+            // It moved on in memory; the checkpoint says where it stands.
+            self.pipeline = nil
+            retryAt = monotonic + Self.retryInterval
+            trouble = "held: \(error)"
+            return .waiting("held: \(error)")
+        }
+    }
+
+    func note(openRejects: Int64) { hold.note(openRejects: openRejects) }
+}

@@ -1,0 +1,89 @@
+import Foundation
+import Testing
+
+@testable import Agent
+
+/// The program as its user meets it: help, refusals, exit codes.
+struct CommandTests {
+    private static let commands = [
+        [], ["status"], ["outbox"], ["outbox", "show"], ["outbox", "verify"], ["watch"], ["rejects"],
+        ["rejects", "list"],
+        ["rejects", "show"], ["rejects", "retry"], ["rejects", "discard"], ["run"], ["check"], ["try"], ["demo"],
+        ["version"],
+    ]
+
+    @Test func `every help text is the one on record`() throws {
+        let path = #filePath.components(separatedBy: "/AgentTests/")[0] + "/Fixtures/help.txt"
+        let found = try Self.commands.map { command in
+            "$ waybill \((command + ["--help"]).joined(separator: " "))\n" + (try Program.run(command + ["--help"]).out)
+        }.joined(separator: "\n")
+        if ProcessInfo.processInfo.environment["WAYBILL_REWRITE"] != nil {
+            try found.write(toFile: path, atomically: true, encoding: .utf8)
+        }
+        let recorded = try String(contentsOfFile: path, encoding: .utf8)
+        #expect(found == recorded, "WAYBILL_REWRITE=1 swift test writes it anew")
+    }
+
+    @Test(arguments: commands.dropFirst())
+    func `every command's help has two examples`(command: [String]) throws {
+        let help = try Program.run(command + ["--help"]).out
+        let examples = help.split(separator: "\n").filter { $0.hasPrefix("  waybill ") }
+        #expect(examples.count >= 2, "\(help)")
+    }
+
+    private func write(_ text: String, _ site: AgentSite) throws -> String {
+        let path = site.directory + "/agent.conf"
+        try text.write(toFile: path, atomically: true, encoding: .utf8)
+        return path
+    }
+
+    @Test func `a typo in the configuration is told as what, why and what to do, with exit 78`() throws {
+        let site = try AgentSite()
+        let path = try write(Demo.configuration(port: 1).replacingOccurrences(of: "reserve", with: "reserv"), site)
+        for command in ["run", "check"] {
+            let answer = try Program.run([command, "--config", path])
+            #expect(answer.code == 78)
+            let lines = answer.errors.split(separator: "\n")
+            #expect(lines.count == 3, "\(answer.errors)")
+            #expect(lines.first == "waybill: the configuration cannot be used: one problem")
+            #expect(lines.dropFirst().first?.contains("did you mean \"reserve\"?") == true)
+        }
+        let json = try Program.run(["check", "--config", path, "--json"])
+        #expect(json.code == 78 && json.out.contains("\"valid\":false"))
+    }
+
+    @Test func `check tells how much a first start would read, as JSON too`() throws {
+        let site = try AgentSite(lines: [AgentSite.receipt(1)])
+        let path = try write(Demo.configuration(port: 1), site)
+        let answer = try Program.run(["check", "--config", path, "--json"])
+        #expect(answer.code == 0 && answer.out.contains("a first start reads and publishes"), "\(answer)")
+    }
+
+    @Test func `try shows what a sample becomes and stores nothing`() throws {
+        let site = try AgentSite(lines: [AgentSite.receipt(1), AgentSite.receipt(2, quantity: "many")])
+        let path = try write(Demo.configuration(port: 1), site)
+        let answer = try Program.run(["try", "--config", path, "--json", site.directory + "/moves.csv"])
+        let lines = answer.out.split(separator: "\n")
+        #expect(answer.code == 1 && lines.count == 2)
+        #expect(lines.last?.contains(#""code":"quantity""#) == true, "\(answer.out)")
+        #expect(!FileManager.default.fileExists(atPath: site.directory + "/data"))
+    }
+
+    @Test func `a data directory that another agent holds is refused`() async throws {
+        try await onThread {
+            let site = try AgentSite()
+            let agent = try site.start()
+            defer { agent.shutDown() }
+            let path = try write(Demo.configuration(port: 1), site)
+            let answer = try Program.run(["run", "--config", path])
+            #expect(answer.code == 78)
+            #expect(answer.errors.hasPrefix("waybill: the outbox cannot be used\n"), "\(answer.errors)")
+        }
+    }
+
+    @Test func `without an agent a command says so in three lines, with exit 3`() throws {
+        let answer = try Program.run(["status", "--socket", "/nonexistent/control.sock"])
+        #expect(answer.code == 3)
+        #expect(answer.errors.split(separator: "\n").count == 3)
+    }
+}
