@@ -128,12 +128,13 @@ package final class Outbox: Sendable {
     /// Prunes at most 1,000 rows a transaction; returns how many went, so that the caller comes again while there are
     /// some. With the monotonic time too, age counts only while the clocks agree (`ClockGuard`).
     package func prune(now: Timestamp, monotonic: Int64? = nil) throws -> Int {
-        let trustsAge = writer.withLock { writer in
-            monotonic.map { writer.clock.trusts(wall: now.milliseconds, monotonic: $0) } ?? true
+        let (trustsAge, isShort, isDamaged) = writer.withLock { writer in
+            let trusts = monotonic.map { writer.clock.trusts(wall: now.milliseconds, monotonic: $0) } ?? true
+            return (trusts, writer.isPaused, writer.damage != nil)
         }
-        if writer.withLock({ $0.damage != nil }) { return 0 }
+        if isDamaged { return 0 }
         return try write(now) {
-            try Retention(journal: $0, options: options, now: now, trustsAge: trustsAge).prune()
+            try Retention(journal: $0, options: options, now: now, trustsAge: trustsAge, isShort: isShort).prune()
         }
     }
 

@@ -9,8 +9,11 @@ struct Retention {
     let now: Timestamp
     /// False while the clock is not believed: only size counts then.
     let trustsAge: Bool
+    /// Reading is paused for want of room: every free page goes back to the disk.
+    let isShort: Bool
 
     static let step = 1_000
+    private static let sparePages: Int64 = 512
 
     private var upkeep: Upkeep { journal.upkeep }
 
@@ -26,15 +29,19 @@ struct Retention {
         if count > 0 || upkeep.mayPruneCaptures { count += try pruneCaptures() }
         let seen = SeenRetention(journal: journal, options: options, now: now, trustsAge: trustsAge)
         if isChanged || seen.isDue { count += try seen.prune() }
-        if isChanged || count > 0 || upkeep.hasFreePages { try returnPages() }
+        if isChanged || count > 0 || upkeep.hasFreePages || isShort { try returnPages() }
         try emptyLog()
         upkeep.progress = journal.progress
         return count
     }
 
+    /// Free pages beyond those that the next events will need anyway: giving a page back moves another one, so an eighth
+    /// of the file stays while there is room.
     private func returnPages() throws {
-        if try upkeep.freePageCount() > 0 { try journal.connection.execute("PRAGMA incremental_vacuum(256)") }
-        upkeep.hasFreePages = try upkeep.freePageCount() > 0
+        let spare = isShort ? 0 : max(Self.sparePages, try upkeep.pages() / 8)
+        let excess = try upkeep.freePageCount() - spare
+        if excess > 0 { try journal.connection.execute("PRAGMA incremental_vacuum(\(min(excess, 256)))") }
+        upkeep.hasFreePages = excess > 256
     }
 
     /// Hardly waits for a reader: the writer's lock is held meanwhile, and there is a next time.

@@ -53,8 +53,10 @@ final class Upkeep {
 
     func resetRows() { for statement in rows { statement.reset() } }
 
+    func pages() throws -> Int64 { try Self.value(pageCount) }
+
     /// The pages that hold something.
-    func usedPages() throws -> Int64 { try Self.value(pageCount) - Self.value(freePages) }
+    func usedPages() throws -> Int64 { try pages() - freePageCount() }
 
     func freePageCount() throws -> Int64 { try Self.value(freePages) }
 

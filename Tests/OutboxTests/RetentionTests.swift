@@ -199,20 +199,43 @@ struct RetentionTests {
         #expect(try walBytes() <= 1 << 18)
     }
 
-    @Test func `pruned pages go back to the disk in small steps`() throws {
+    @Test func `pruned pages go back to the disk in small steps, but for an eighth that the next events will need`()
+        throws
+    {
         let outbox = try temporary.open {
             $0.keepBytes = 0
             $0.walLimitBytes = 0
         }
-        for page in 0..<6 { try temporary.fill(outbox, 1_000, from: page * 1_000 + 1) }
-        try outbox.acknowledge([.standard: 6_000])
+        for page in 0..<20 { try temporary.fill(outbox, 1_000, from: page * 1_000 + 1) }
+        try outbox.acknowledge([.standard: 20_000])
         let before = try temporary.connection().integer("PRAGMA page_count")
-        try prune(outbox)
-        for _ in 0..<50 { _ = try outbox.prune(now: temporary.now) }
+        var smallest = before
+        for _ in 0..<100 {
+            _ = try outbox.prune(now: temporary.now)
+            let pages = try temporary.connection().integer("PRAGMA page_count")
+            #expect(smallest - pages <= 300)
+            smallest = pages
+        }
         let connection = try temporary.connection()
-        #expect(try connection.integer("PRAGMA freelist_count") == 0)
-        #expect(try connection.integer("PRAGMA page_count") < before / 3)
+        let free = try connection.integer("PRAGMA freelist_count")
+        #expect(free <= max(512, smallest / 8))
+        #expect(smallest < before * 2 / 3)
         #expect(try connection.integer("PRAGMA auto_vacuum") == 2)
+    }
+
+    @Test func `while reading is paused for want of room every free page goes back`() throws {
+        let outbox = try temporary.open {
+            $0.keepBytes = 0
+            $0.walLimitBytes = 0
+            $0.reserveBytes = 1 << 60
+        }
+        for page in 0..<4 { try temporary.fill(outbox, 1_000, from: page * 1_000 + 1) }
+        try outbox.acknowledge([.standard: 4_000])
+        try prune(outbox)
+        #expect(try temporary.connection().integer("PRAGMA freelist_count") > 0)
+        #expect(try outbox.room() != .open)
+        for _ in 0..<20 { _ = try outbox.prune(now: temporary.now) }
+        #expect(try temporary.connection().integer("PRAGMA freelist_count") == 0)
     }
 
     @Test func `reading pauses at the limit and the reserve, and resumes with hysteresis`() {
