@@ -12,6 +12,9 @@ final class Housekeeping {
     private let stop: StopFlag
     private let logger: Logger
     private let pruneInterval: Int64 = 1_000
+    /// Between two steps while there is more to prune: an outbox at its limit must not wait for long, nor its neighbours
+    /// for the disk.
+    private let pruneStep: Int64 = 50
     private let service: ServiceNotification
     private let pulse: Pulse
     private var nextPrune: Int64 = 0
@@ -32,7 +35,7 @@ final class Housekeeping {
 
     func run() {
         while !stop.isSet {
-            watermarks.wait(milliseconds: 1_000)
+            watermarks.wait(milliseconds: Int32(clamping: min(1_000, max(1, nextPrune - Clocks.monotonic()))))
             turn()
             signLife()
             giveMemoryBack()
@@ -63,9 +66,8 @@ final class Housekeeping {
             let (epoch, pending) = watermarks.take()
             if !pending.isEmpty { try outbox.acknowledge(pending, of: epoch) }
             guard Clocks.monotonic() >= nextPrune else { return }
-            if try outbox.prune(now: Clocks.wall(), monotonic: Clocks.monotonic()) == 0 {
-                nextPrune = Clocks.monotonic() + pruneInterval
-            }
+            let count = try outbox.prune(now: Clocks.wall(), monotonic: Clocks.monotonic())
+            nextPrune = Clocks.monotonic() + (count == 0 ? pruneInterval : pruneStep)
         } catch {
             logger.error("housekeeping failed", metadata: ["error": "\(error)"])
             nextPrune = Clocks.monotonic() + pruneInterval

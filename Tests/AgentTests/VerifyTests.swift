@@ -45,6 +45,26 @@ struct VerifyTests {
         }
     }
 
+    @Test
+    func `after a damaged outbox a source that starts at the end is read from its first line, and status says why`()
+        async throws
+    {
+        try await onThread {
+            let site = try AgentSite(lines: (1...3).map { AgentSite.receipt($0) })
+            let file = site.directory + "/data/outbox.sqlite"
+            try FileManager.default.createDirectory(atPath: site.directory + "/data", withIntermediateDirectories: true)
+            try Data(repeating: 0x5A, count: 8_192).write(to: URL(fileURLWithPath: file))
+            let agent = try site.start {
+                $0.replacingOccurrences(of: "kind = \"tail\"", with: "kind = \"tail\"\nstart = \"end\"")
+            }
+            defer { agent.shutDown() }
+            let status = try site.wait { $0.lanes.map(\.head).reduce(0, +) >= 4 }
+            // The loss among the urgent ones, and each line of the export.
+            #expect(status.lanes.map(\.head) == [1, 3, 0])
+            #expect(status.reasons.contains { $0.contains("damaged and is kept as") })
+        }
+    }
+
     @Test func `without an agent, and without a file, the exit codes say so`() throws {
         let site = try AgentSite()
         #expect(try verify("--socket", site.socket).code == 3)
