@@ -66,9 +66,10 @@ package final class DeliveryReport: Sendable {
         }
     }
 
-    func lost(_ words: String) {
+    /// `words`: why, unless that is said already.
+    func lost(_ words: String?) {
         change { $0.isConnected = false }
-        trouble("broker: \(words)")
+        if let words { trouble("broker: \(words)") }
     }
 
     func trouble(_ words: String) {

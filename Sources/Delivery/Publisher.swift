@@ -42,6 +42,7 @@ package final class Publisher: SessionHandler {
     private static let subackDeadline: Int64 = 15_000
     private static let retainedDeadline: Int64 = 500
     private static let lookAgainAfter: Int64 = 60_000
+    private static let longestWait: Int64 = 1_000
 
     package init(
         outbox: Outbox, settings: DeliverySettings, report: DeliveryReport, watermarks: Watermarks,
@@ -63,7 +64,7 @@ package final class Publisher: SessionHandler {
 
     package func willConnect() -> ConnectDecision {
         let moment = now()
-        if moment < connectNotBefore { return .wait(milliseconds: connectNotBefore - moment) }
+        if moment < connectNotBefore { return .wait(milliseconds: min(connectNotBefore - moment, Self.longestWait)) }
         do {
             announcer.session = try outbox.mintSession(now: wallClock(), above: retained.beacon?.session)
             retained = Retained()
@@ -119,7 +120,12 @@ package final class Publisher: SessionHandler {
     private func compare(_ message: InboundMessage, port: SessionPort) {
         guard let mark = Self.mark(message), let own = try? ownMark(), !Continuity.holds(own: own, retained: mark)
         else { return }
-        port.disconnect(reason: "a beacon of another agent of this site came")
+        leave(port, "a beacon of another agent of this site came")
+    }
+
+    private func leave(_ port: SessionPort, _ words: String) {
+        report.trouble(words)
+        port.disconnect(reason: words)
     }
 
     /// A late Will of an older session stands in the retained state: say again that this agent is here.
@@ -213,13 +219,14 @@ package final class Publisher: SessionHandler {
 
     package func tick(nowMilliseconds: Int64, port: SessionPort?) {
         guard let port else { return }
+        let moment = now()
         switch phase {
-        case .subscribing(let until) where nowMilliseconds >= until:
-            port.disconnect(reason: "the broker does not answer the subscription")
-        case .awaitingRetained(let until) where nowMilliseconds >= until: judge(port)
+        case .subscribing(let until) where moment >= until:
+            leave(port, "the broker does not answer the subscription")
+        case .awaitingRetained(let until) where moment >= until: judge(port)
         case .live:
             if announcer.isMetaDue { announcer.sendMeta(port) }
-            if announcer.isBeaconDue(now: nowMilliseconds) { announcer.sendBeacon(port, acked: sender.acked) }
+            if announcer.isBeaconDue(now: moment) { announcer.sendBeacon(port, acked: sender.acked) }
         default: break
         }
     }
@@ -232,6 +239,7 @@ package final class Publisher: SessionHandler {
     package func lost(_ loss: ConnectionLoss) {
         phase = .idle
         sender.lost(loss)
-        report.lost(loss.words)
+        // Who left by choice said why; what came of it would hide that.
+        report.lost(loss.isOurs ? nil : loss.words)
     }
 }

@@ -29,6 +29,11 @@ final class FaultProxy: Sendable {
         var isStopping = false
         var cuts = 0
         var swallowed = 0
+        var messageRefusal: UInt8?
+        var subscriptionRefusal: UInt8?
+        var refused = 0
+        var isRecording = false
+        var recorded: [UInt8] = []
     }
 
     init(upstream: UInt16) throws {
@@ -41,6 +46,22 @@ final class FaultProxy: Sendable {
     var cuts: Int { state.withLock { $0.cuts } }
     /// PUBACKs that were swallowed so far.
     var swallowed: Int { state.withLock { $0.swallowed } }
+
+    /// PUBACKs that were turned into refusals so far.
+    var refused: Int { state.withLock { $0.refused } }
+    /// What clients sent since `record()`.
+    var recorded: [UInt8] { state.withLock { $0.recorded } }
+
+    func record() { state.withLock { $0.isRecording = true } }
+
+    /// From now on acknowledgements arrive as refusals with these reasons (MQTT 5); nil: as they are. The broker took
+    /// the messages all the same.
+    func refuse(messages: UInt8? = nil, subscriptions: UInt8? = nil) {
+        state.withLock { state in
+            state.messageRefusal = messages
+            state.subscriptionRefusal = subscriptions
+        }
+    }
 
     func set(_ fault: Fault) { state.withLock { $0.fault = fault } }
 
@@ -123,7 +144,11 @@ final class FaultProxy: Sendable {
             if count == 0 { return false }
             var bytes = Array(buffer[..<count])
             if fault == .halfOpen { return true }
-            if fromBroker { bytes = wholePackets(index, bytes, withoutPubacks: fault == .swallowPubacks) }
+            if fromBroker {
+                bytes = wholePackets(index, bytes, withoutPubacks: fault == .swallowPubacks)
+            } else {
+                proxy.state.withLock { if $0.isRecording { $0.recorded += bytes } }
+            }
             return send(bytes, to: to)
         }
 
@@ -150,12 +175,27 @@ final class FaultProxy: Sendable {
                 if isPuback && withoutPubacks {
                     proxy.state.withLock { $0.swallowed += 1 }
                 } else {
-                    passed += all[start..<end]
+                    passed += answer(all[start..<end])
                 }
                 start = end
             }
             links[index].partial = Array(all[start...])
             return passed
+        }
+
+        /// The packet as it is, or as a refusal (MQTT 5, sections 3.4 and 3.9).
+        private func answer(_ packet: ArraySlice<UInt8>) -> [UInt8] {
+            proxy.state.withLock { state in
+                var packet = Array(packet)
+                if packet[0] >> 4 == 4, let reason = state.messageRefusal {
+                    state.refused += 1
+                    return [0x40, 4, packet[2], packet[3], reason, 0]
+                }
+                if packet[0] >> 4 == 9, let reason = state.subscriptionRefusal {
+                    for index in 5..<packet.count { packet[index] = reason }
+                }
+                return packet
+            }
         }
 
         private static func packetEnd(_ bytes: [UInt8], from start: Int) -> Int? {

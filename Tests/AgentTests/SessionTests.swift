@@ -59,6 +59,13 @@ private final class Witness: SessionHandler {
     func farewell(_ port: SessionPort) -> Message? { last }
 }
 
+/// Runs a test that blocks on a thread of its own: the shared pool must not wait.
+func onOwnThread(_ body: @escaping @Sendable () throws -> Void) async throws {
+    try await withCheckedThrowingContinuation { (done: CheckedContinuation<Void, any Error>) in
+        Thread.detachNewThread { done.resume(with: Result { try body() }) }
+    }
+}
+
 /// The driver against the real broker.
 struct SessionTests {
     private let directory = FileManager.default.temporaryDirectory.appendingPathComponent(
