@@ -4,7 +4,12 @@ import Synchronization
 package final class DeliveryReport: Sendable {
     private struct State {
         var isConnected = false
+        /// Until a connection is live again, or an event is acked.
         var trouble: String?
+        /// Why nothing may be published though the broker could be had; until a connection is live.
+        var held: String?
+        /// Until an event is acked.
+        var refusal: String?
         var pausedReason: String?
         var damage: String?
         var sources: [String: String] = [:]
@@ -28,7 +33,8 @@ package final class DeliveryReport: Sendable {
     /// Reasons in words; empty while all is well.
     package var healthReasons: [String] {
         state.withLock { state in
-            var reasons = [state.damage, state.trouble, state.pausedReason].compactMap(\.self)
+            var reasons = [state.damage, state.held, state.refusal, state.trouble, state.pausedReason].compactMap(
+                \.self)
             for (name, status) in state.sources.sorted(by: { $0.key < $1.key }) where status != "ok" {
                 reasons.append("source \(name): \(status)")
             }
@@ -54,7 +60,7 @@ package final class DeliveryReport: Sendable {
     private func change(_ body: (inout sending State) -> Void) {
         state.withLock { state in
             body(&state)
-            hasTrouble.store(state.trouble != nil, ordering: .relaxed)
+            hasTrouble.store(state.trouble != nil || state.refusal != nil, ordering: .relaxed)
         }
         changes.add(1, ordering: .acquiringAndReleasing)
     }
@@ -63,6 +69,7 @@ package final class DeliveryReport: Sendable {
         change { state in
             state.isConnected = true
             state.trouble = nil
+            state.held = nil
         }
     }
 
@@ -72,17 +79,26 @@ package final class DeliveryReport: Sendable {
         if let words { trouble("broker: \(words)") }
     }
 
-    func trouble(_ words: String) {
-        let isNew = state.withLock { $0.trouble != words }
+    func trouble(_ words: String) { say(words, \.trouble) }
+
+    func held(_ words: String) { say(words, \.held) }
+
+    func refused(_ words: String) { say(words, \.refusal) }
+
+    private func say(_ words: String, _ place: WritableKeyPath<State, String?>) {
+        let isNew = state.withLock { $0[keyPath: place] != words }
         guard isNew else { return }
-        change { $0.trouble = words }
+        change { $0[keyPath: place] = words }
         onTrouble(words)
     }
 
     /// The broker took an event: what was wrong before is over.
     func acked() {
         guard hasTrouble.load(ordering: .relaxed) else { return }
-        change { if $0.isConnected { $0.trouble = nil } }
+        change { state in
+            state.refusal = nil
+            if state.isConnected { state.trouble = nil }
+        }
     }
 
     package func sourceLines(positions: [String: String]) -> [BeaconAnnouncement.SourceLine] {

@@ -32,12 +32,20 @@ struct HeadLosses {
     private var suspect: (lane: Lane, first: Int64, last: Int64)?
     private var losses = 0
     private var hasHeardBroker = false
+    private var hasHeardRefusal = false
 
     private static let patience = 3
 
-    mutating func connected() { hasHeardBroker = false }
+    mutating func connected() {
+        hasHeardBroker = false
+        hasHeardRefusal = false
+    }
 
     mutating func heardBroker() { hasHeardBroker = true }
+
+    /// The broker answered a message by a refusal. Mosquitto 2.0.11 may close after one, and that is no word about what
+    /// else was in flight.
+    mutating func heardRefusal() { hasHeardRefusal = true }
 
     /// The lane's watermark rose: its head was no trouble.
     mutating func passed(_ lane: Lane) {
@@ -46,7 +54,7 @@ struct HeadLosses {
 
     mutating func lost(lane: Lane, run: Run, blame: Blame) -> Verdict {
         let isNamed = blame == .named
-        guard blame != .none, hasHeardBroker || isNamed else { return .resend }
+        guard blame != .none, !hasHeardRefusal || isNamed, hasHeardBroker || isNamed else { return .resend }
         let isSame = suspect.map { $0.lane == lane && $0.first == run.first && $0.last == run.last } ?? false
         suspect = (lane, run.first, run.last)
         losses = isSame ? losses + 1 : 1

@@ -17,7 +17,8 @@ extension LaneSender {
         let failures = feeds[index].failures - (feeds[index].queue.isDraining ? 1 : 0)
         let verdict = policy.verdict(reason: reason, failures: max(0, failures))
         if verdict == .acked { return acked(run, lane: lane) }
-        report.trouble("\(policy.words(reason: reason)) (lane \(lane.name))")
+        headLosses.heardRefusal()
+        report.refused("\(policy.words(reason: reason)) (lane \(lane.name))")
         if !feeds[index].queue.isDraining { feeds[index].failures += 1 }
         do { try act(on: verdict, lane: lane, run: run, port: port) } catch {
             report.trouble("cannot act on the broker's answer: \(error)")

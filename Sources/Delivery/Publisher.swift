@@ -86,7 +86,7 @@ package final class Publisher: SessionHandler {
         guard case .subscribing = phase else { return }
         if let code = codes.first, code >= 0x80 {
             // Without it neither a clone nor a rollback would be noticed.
-            report.trouble(
+            report.held(
                 "the broker does not let this site read \(topics.beacon), so nothing is published; allow it in its "
                     + "access list")
             connectNotBefore = now() + Self.lookAgainAfter
@@ -151,7 +151,7 @@ package final class Publisher: SessionHandler {
                 goLive(port)
             case .lookAgain, .foreignAgent:
                 connectNotBefore = now() + Self.lookAgainAfter
-                report.trouble(
+                report.held(
                     judgement == .lookAgain
                         ? "the retained beacon is ahead of this outbox; looking again in 60 s before publishing"
                         : "another agent publishes as this site; nothing is published until it stops")

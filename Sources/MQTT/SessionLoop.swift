@@ -191,11 +191,12 @@ final class SessionLoop {
         let disconnect = handle.notes.disconnect
         handle.clearNotes()
         if let reason = disconnect, reason >= 0x80 { return told(UInt8(truncatingIfNeeded: reason), port) }
+        if let loss = left(port) { return loss }
         if code != 0 {
             return ConnectionLoss(isRefusal: false, words: "connection lost: \(MosquittoCode(code: code).words)")
         }
         if handle.socket < 0 { return ConnectionLoss(isRefusal: false, words: "the broker closed the connection") }
-        return left(port)
+        return nil
     }
 
     /// The handler left, or could not publish any more.

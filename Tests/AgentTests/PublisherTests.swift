@@ -463,7 +463,9 @@ struct PublisherTests {
             try site.start(ports: [broker.port])
             defer { site.stop() }
             for _ in 0..<3 {
-                #expect(Self.wait { site.has("does not authorise this site to publish") }, "\(site.report.healthReasons) \(site.acked()) \(centre.taken()?.map(\.type) ?? [])")
+                #expect(
+                    Self.wait { site.has("does not authorise this site to publish") },
+                    "\(site.report.healthReasons) \(site.acked()) \(centre.taken()?.map(\.type) ?? [])")
                 site.clock.step(60_000)
             }
             #expect(site.acked() == 0)

@@ -29,6 +29,15 @@ struct HeadLossesTests {
         for _ in 0..<20 { #expect(lose(Run(5, 5), heard: false) == .resend) }
     }
 
+    @Test mutating func `a broker that refuses and then closes says nothing of what else was in flight`() {
+        for _ in 0..<20 {
+            losses.connected()
+            losses.heardBroker()
+            losses.heardRefusal()
+            #expect(losses.lost(lane: .standard, run: Run(5, 5), blame: .possible) == .resend)
+        }
+    }
+
     @Test mutating func `an acknowledged head ends the suspicion`() {
         for _ in 0..<3 { _ = lose(Run(5, 5)) }
         losses.passed(.standard)
