@@ -29,6 +29,7 @@ final class FaultProxy: Sendable {
         var isStopping = false
         var cuts = 0
         var swallowed = 0
+        var accepted = 0
         var messageRefusal: UInt8?
         var subscriptionRefusal: UInt8?
         var refused = 0
@@ -44,6 +45,8 @@ final class FaultProxy: Sendable {
 
     /// Connections that were reset so far.
     var cuts: Int { state.withLock { $0.cuts } }
+    /// Connections that were taken so far.
+    var accepted: Int { state.withLock { $0.accepted } }
     /// PUBACKs that were swallowed so far.
     var swallowed: Int { state.withLock { $0.swallowed } }
 
@@ -132,6 +135,7 @@ final class FaultProxy: Sendable {
                 return
             }
             links.append(Link(client: client, broker: broker))
+            proxy.state.withLock { $0.accepted += 1 }
         }
 
         /// False when the connection is over.

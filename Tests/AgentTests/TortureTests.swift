@@ -83,7 +83,11 @@ import Testing
         }
 
         func round() throws {
-            if agent == nil { try startAgent() }
+            if agent == nil {
+                let before = proxy.accepted
+                try startAgent()
+                Demo.wait(until: Clocks.monotonic() + 10_000) { proxy.accepted > before }
+            }
             try write()
             letSomeArrive(within: 3_000)
             let fault = FaultProxy.Fault.allCases[Int(random.next() % 4)]
