@@ -26,6 +26,7 @@ final class FaultProxy: Sendable {
     private struct State {
         var fault = Fault.none
         var mustCut = false
+        var isCutting = false
         var isStopping = false
         var cuts = 0
         var swallowed = 0
@@ -68,12 +69,14 @@ final class FaultProxy: Sendable {
 
     func set(_ fault: Fault) { state.withLock { $0.fault = fault } }
 
-    /// Resets all connections (RST, not FIN) and lets new ones be healthy.
+    /// Resets all connections (RST, not FIN) and lets new ones be healthy; returns when that is done.
     func cut() {
         state.withLock { state in
             state.mustCut = true
+            state.isCutting = true
             state.fault = .none
         }
+        Demo.wait(until: Clocks.monotonic() + 5_000) { state.withLock { !$0.isCutting } }
     }
 
     func stop() { state.withLock { $0.isStopping = true } }
@@ -216,6 +219,7 @@ final class FaultProxy: Sendable {
         }
 
         private func resetAll() {
+            defer { proxy.state.withLock { $0.isCutting = false } }
             proxy.state.withLock { $0.cuts += links.count }
             for link in links {
                 for descriptor in [link.client, link.broker] {
