@@ -30,7 +30,7 @@ final class FaultProxy: Sendable {
         var isStopping = false
         var cuts = 0
         var swallowed = 0
-        var accepted = 0
+        var links = 0
         var messageRefusal: UInt8?
         var subscriptionRefusal: UInt8?
         var refused = 0
@@ -46,8 +46,6 @@ final class FaultProxy: Sendable {
 
     /// Connections that were reset so far.
     var cuts: Int { state.withLock { $0.cuts } }
-    /// Connections that were taken so far.
-    var accepted: Int { state.withLock { $0.accepted } }
     /// PUBACKs that were swallowed so far.
     var swallowed: Int { state.withLock { $0.swallowed } }
 
@@ -69,8 +67,10 @@ final class FaultProxy: Sendable {
 
     func set(_ fault: Fault) { state.withLock { $0.fault = fault } }
 
-    /// Resets all connections (RST, not FIN) and lets new ones be healthy; returns when that is done.
+    /// Resets all connections (RST, not FIN), of which there has to be one, and lets new ones be healthy; returns when
+    /// that is done.
     func cut() {
+        Demo.wait(until: Clocks.monotonic() + 10_000) { state.withLock { $0.links > 0 } }
         state.withLock { state in
             state.mustCut = true
             state.isCutting = true
@@ -99,6 +99,7 @@ final class FaultProxy: Sendable {
             while true {
                 let (fault, mustCut, isStopping) = proxy.state.withLock { state in
                     defer { state.mustCut = false }
+                    state.links = links.count
                     return (state.fault, state.mustCut, state.isStopping)
                 }
                 if mustCut || isStopping { resetAll() }
@@ -138,7 +139,6 @@ final class FaultProxy: Sendable {
                 return
             }
             links.append(Link(client: client, broker: broker))
-            proxy.state.withLock { $0.accepted += 1 }
         }
 
         /// False when the connection is over.

@@ -83,11 +83,7 @@ import Testing
         }
 
         func round() throws {
-            if agent == nil {
-                let before = proxy.accepted
-                try startAgent()
-                Demo.wait(until: Clocks.monotonic() + 10_000) { proxy.accepted > before }
-            }
+            if agent == nil { try startAgent() }
             try write()
             letSomeArrive(within: 3_000)
             let fault = FaultProxy.Fault.allCases[Int(random.next() % 4)]
