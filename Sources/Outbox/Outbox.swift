@@ -68,7 +68,7 @@ package final class Outbox: Sendable {
             options.keepMilliseconds = other.keepMilliseconds
             options.keepBytes = other.keepBytes
         }
-        try write { $0.upkeep.eventsDue = .min }
+        try write { $0.upkeep.progress = nil }
     }
 
     package var path: String { FileSet(directory: options.directory).path }

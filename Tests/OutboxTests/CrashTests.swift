@@ -193,7 +193,7 @@ private struct Scenario {
 }
 
 /// Two files as a disk may hold them: what was synced, and writes that were not yet.
-private struct Disk {
+struct Disk {
     enum File: Int32, CaseIterable {
         case main = 0
         case wal = 1

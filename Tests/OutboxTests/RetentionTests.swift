@@ -120,6 +120,18 @@ struct RetentionTests {
         #expect(try outbox.sourcePositions().map(\.position) == ["30"])
     }
 
+    @Test func `other limits count from the next step on, also while the clock is not believed`() throws {
+        let outbox = try temporary.open()
+        try temporary.fill(outbox, 20)
+        try outbox.acknowledge([.standard: 20])
+        #expect(try outbox.prune(now: temporary.now, monotonic: 0) == 0)
+        #expect(try outbox.prune(now: temporary.later(365 * day), monotonic: 1_000) == 0)
+        var options = outbox.options
+        options.keepBytes = 0
+        try outbox.adopt(limitsOf: options)
+        #expect(try outbox.prune(now: temporary.later(365 * day), monotonic: 2_000) == 20)
+    }
+
     @Test func `rejects stay until somebody decides`() throws {
         let outbox = try temporary.open {
             $0.keepMilliseconds = 0
