@@ -98,6 +98,19 @@ final class TemporaryOutbox {
         return copy
     }
 
+    /// Prunes until nothing goes any more; how many rows went.
+    @discardableResult
+    func prune(_ outbox: Outbox, at milliseconds: Int64 = 0) throws -> Int {
+        var all = 0
+        for _ in 0..<1_000 {
+            let count = try outbox.prune(now: later(milliseconds))
+            if count == 0 { return all }
+            all += count
+        }
+        Issue.record("pruning never came to an end")
+        return all
+    }
+
     func later(_ milliseconds: Int64) -> Timestamp { Timestamp(milliseconds: now.milliseconds + milliseconds) }
 }
 
