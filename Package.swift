@@ -65,9 +65,10 @@ let package = Package(
             ],
             path: "Benchmarks", swiftSettings: strict),
 
-        tests("InventoryTests", ["Inventory"]),
+        .target(name: "SeededRandom", path: "Tests/SeededRandom", swiftSettings: strict),
+        tests("InventoryTests", ["Inventory", "SeededRandom"]),
         tests("SQLiteTests", ["SQLite"]),
-        tests("IngestTests", ["Ingest", "Inventory"]),
+        tests("IngestTests", ["Ingest", "Inventory", "SeededRandom"]),
         .target(name: "CFaultVFS", dependencies: ["CSQLite"], path: "Tests/CFaultVFS"),
         tests("OutboxTests", ["CFaultVFS", "Inventory", "Outbox", "SQLite"]),
         tests("MQTTTests", ["MQTT"]),

@@ -1,9 +1,10 @@
+import MQTT
 import Agent
 
 /// An export of 12 columns and about 109 bytes a line, as a WMS would write it; always the same for the same count.
 struct Export {
     let path: String
-    private var generator = SplitMix(state: 7)
+    private var generator = Jitter(seed: 7)
     private var count = 0
 
     init(path: String) throws {

@@ -21,14 +21,14 @@ import Testing
         let proxy: FaultProxy
         let receiver = DemoReceiver()
         var warehouse: DemoWarehouse
-        var random: SplitMix
+        var random: Jitter
         var kills = 0
         var rotations = 0
         private(set) var agent: ChildProcess?
 
         init(seed: UInt64, batches: String) throws {
             try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-            random = SplitMix(state: seed)
+            random = Jitter(seed: seed)
             broker = try DemoBroker(directory: directory)
             try broker.start()
             proxy = try FaultProxy(upstream: broker.port)

@@ -1,3 +1,4 @@
+import MQTT
 import Glibc
 import Inventory
 
@@ -11,7 +12,7 @@ package struct DemoWarehouse {
     private(set) var linesWritten = 0
     /// `unrestricted` in millionths by stock key.
     private(set) var ledger: [StockKey: Int64] = [:]
-    private var generator = SplitMix(state: 20_261_123)
+    private var generator = Jitter(seed: 20_261_123)
 
     init(path: String) { self.path = path }
 
@@ -42,20 +43,5 @@ package struct DemoWarehouse {
             "TXN-\(90_000 + linesWritten);\(code);20261123;\(time);\(item);W1;B\(bin);;\(quantity);ST;SO-\(linesWritten / 4);"
         // "Stück, groß" as CP1252 writes it.
         return Array(line.utf8) + [0x53, 0x74, 0xFC, 0x63, 0x6B, 0x2C, 0x20, 0x67, 0x72, 0x6F, 0xDF, 0x0A]
-    }
-}
-
-/// A tiny seeded generator (SplitMix64).
-package struct SplitMix: RandomNumberGenerator {
-    package var state: UInt64
-
-    package init(state: UInt64) { self.state = state }
-
-    package mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }

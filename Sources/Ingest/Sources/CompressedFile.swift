@@ -48,7 +48,9 @@ struct CompressedFile {
             length += Int64(bytes.count)
         }
         guard isWhole else { return nil }
-        return KnownFile(name: name, size: length, hash: KnownFile.hash(head: head, tail: tail))
+        return KnownFile(
+            name: name, inode: 0, device: 0, size: length, changed: modified / 1_000_000_000,
+            hash: KnownFile.hash(head: head, tail: tail))
     }
 
     /// A compressed file does not grow any more, so its size has to be the same.

@@ -107,11 +107,13 @@ struct FileSeries {
 
     func opened(_ file: SeriesFile) -> TailFile? { file.opened(scratch: scratch) }
 
-    /// The file that goes on where a position stands, the one that the path names first.
+    /// The file that goes on where a position stands, that has a first data line: of several the one that stands where it
+    /// did, then the one that the path names, then the oldest.
     func file(continuing position: TailPosition) -> TailFile? {
-        if let named = named(), named.continues(position) { return named }
         let others = others()
-        for case .plain(let file) in others where file.continues(position) { return file }
+        let plain = others.compactMap { if case .plain(let file) = $0 { file } else { nil } }
+        let fitting = ([named()].compactMap(\.self) + plain).filter { $0.continues(position) }
+        if let first = fitting.first(where: { $0.isWhereItWas(position) }) ?? fitting.first { return first }
         for case .compressed(let file) in others.reversed() where file.mayContinue(position) {
             if let expanded = opened(.compressed(file)), expanded.continues(position) { return expanded }
         }

@@ -44,15 +44,22 @@ final class FollowedFile {
 
     /// Skips what is there: only its header is read, and a torn last line is left to be read when it is whole.
     func skipToEnd(_ reader: RecordReader) throws {
-        let head = file.read(at: 0, most: Self.longestLine)
-        let end = head.withUnsafeBytes { ends.next(in: $0, from: 0) }
-        if end < head.count { _ = decoder.decode(RawLine(offset: 0, bytes: ends.trimmed(head[..<end]))) }
+        let head = wholeUnits(at: 0, most: Self.longestLine)
+        var start = 0
+        while position.lineage.isEmpty {
+            let end = head.withUnsafeBytes { ends.next(in: $0, from: start) }
+            guard end < head.count else { break }
+            let item = decoder.decode(RawLine(offset: Int64(start), bytes: ends.trimmed(head[start..<end])))
+            if case .record(let first)? = item { nameLineage(first) }
+            start = end + ends.unit
+        }
+        decoder.dropPending()
         if let columns = decoder.columns { try reader.mapping.compile(columns: columns) }
         // The last line may be torn: its first byte is where the last line end was.
         let size = file.size - file.size % Int64(ends.unit)
-        let start = max(0, size - Int64(Self.longestLine))
-        let last = file.read(at: start, most: Self.longestLine)
-        position.offset = start + Int64(last.withUnsafeBytes { ends.afterLast(in: $0) })
+        let tail = max(0, size - Int64(Self.longestLine))
+        let last = file.read(at: tail, most: Self.longestLine)
+        position.offset = tail + Int64(last.withUnsafeBytes { ends.afterLast(in: $0) })
         mark()
     }
 
@@ -206,5 +213,7 @@ final class FollowedFile {
         position.tailLength = Int(min(position.offset, Int64(TailPosition.tailBlock)))
         position.tailHash = file.hash(from: position.offset - Int64(position.tailLength), length: position.tailLength)
         position.columns = decoder.columns
+        position.inode = file.inode
+        position.device = file.device
     }
 }

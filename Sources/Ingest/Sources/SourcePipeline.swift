@@ -144,6 +144,13 @@ package final class SourcePipeline {
             return
         }
         if open.isOverwritten { return try leaveOverwritten(open, reader, &records, &result) }
+        // None of its lines was read, so a file that was copied from it before a truncation comes first.
+        if open.position.lineage.isEmpty, series.named()?.isSame(as: open.file) == true,
+            neverRead(besides: [open.file] + lingering.map(\.file)) != nil
+        {
+            leave(open, &result)
+            return
+        }
         let start = open.position.offset
         let mayFlush = definition.flushAfter.map { reader.monotonic - open.lastGrowth >= $0 } ?? false
         records += try open.read(reader, isFinal: mayFlush && !open.isDrained)
@@ -153,6 +160,13 @@ package final class SourcePipeline {
             current = try follow(next, at: .beginning(after: open.position), reader)
             result.more = true
         }
+    }
+
+    /// What comes next is decided anew.
+    private func leave(_ open: FollowedFile, _ result: inout PipelineRead) {
+        state.current = open.position
+        current = nil
+        result.more = true
     }
 
     private func openCurrent(_ reader: RecordReader, _ result: inout PipelineRead) throws -> FollowedFile? {
@@ -187,8 +201,9 @@ package final class SourcePipeline {
     private func leaveOverwritten(
         _ open: FollowedFile, _ reader: RecordReader, _ records: inout [CapturedRecord], _ result: inout PipelineRead
     ) throws {
+        if open.position.lineage.isEmpty { return leave(open, &result) }
         result.more = true
-        if let copy = series.file(continuing: open.position) {
+        if let copy = continuation(of: open.position) {
             result.notices.append("\(open.file.name) was truncated; \(copy.name) holds what it was")
             current = try follow(copy, at: open.position, reader)
             return
@@ -219,7 +234,7 @@ package final class SourcePipeline {
 
     /// A file that was read to its end stays open: its writer may not have closed it yet.
     private func linger(_ open: FollowedFile, _ reader: RecordReader, _ records: inout [CapturedRecord]) throws {
-        state.note(.plain(open.file), of: series)
+        state.note(.plain(open.file), of: series, hasData: !open.position.lineage.isEmpty)
         lingering.append(open)
         while lingering.count > TailState.mostLingering { try finish(at: 0, reader, &records) }
     }
@@ -251,7 +266,7 @@ package final class SourcePipeline {
             start = old.position.offset
             records += try old.read(reader, isFinal: true, isLastLook: true)
         } while old.position.offset != start
-        state.note(.plain(old.file), of: series)
+        state.note(.plain(old.file), of: series, hasData: !old.position.lineage.isEmpty)
     }
 
     /// Where nobody knows what was published, all that is there is read again: ids make the overlap harmless, and what
@@ -269,18 +284,25 @@ package final class SourcePipeline {
 
     // MARK: after a start
 
+    /// Nil before the first data line: all files with the same header seem to go on there, and none of it was read, so
+    /// the oldest file that was never read comes next.
+    private func continuation(of position: TailPosition) -> TailFile? {
+        position.lineage.isEmpty ? nil : series.file(continuing: position)
+    }
+
     private func resume(
         _ reader: RecordReader, _ records: inout [CapturedRecord], _ result: inout PipelineRead
     ) throws {
         for position in state.lingering {
-            guard let file = series.file(continuing: position) else {
+            guard let file = continuation(of: position) else {
+                if position.lineage.isEmpty { continue }
                 result.notices.append("a rotated file that was read to byte \(position.offset) is gone")
                 continue
             }
             lingering.append(try follow(file, at: position, reader))
         }
-        guard let position = state.current else { return }
-        if let file = series.file(continuing: position) {
+        guard let position = state.current, !position.lineage.isEmpty else { return }
+        if let file = continuation(of: position) {
             current = try follow(file, at: position, reader)
         } else if series.named() != nil || series.isPattern && !series.others().isEmpty {
             result.notices.append("the file that was read to byte \(position.offset) is gone; its rest is lost")

@@ -55,6 +55,8 @@ final class TailFile {
         return fstat(descriptor, &status) == 0 ? status : nil
     }
 
+    func isWhereItWas(_ position: TailPosition) -> Bool { inode == position.inode && device == position.device }
+
     func isSame(as other: TailFile) -> Bool { inode == other.inode && device == other.device }
 
     func read(at offset: Int64, most: Int) -> [UInt8] {
@@ -79,11 +81,18 @@ final class TailFile {
 
     var fingerprint: KnownFile {
         let size = size
-        return KnownFile(name: name, size: size, hash: contentHash(upTo: size))
+        return KnownFile(
+            name: name, inode: inode, device: device, size: size, changed: modified / 1_000_000_000,
+            hash: contentHash(upTo: size))
     }
 
-    /// Whether this is that file, grown or not.
-    func isKnown(as known: KnownFile) -> Bool { size >= known.size && contentHash(upTo: known.size) == known.hash }
+    /// Whether this is that file, grown or not; another inode holds it only as a copy that kept size and time.
+    func isKnown(as known: KnownFile) -> Bool {
+        let isSameFile = known.inode == inode && known.device == device
+        let isCopy = known.size == size && known.changed == modified / 1_000_000_000
+        if !known.hasData { return size == known.size && contentHash(upTo: known.size) == known.hash }
+        return size >= known.size && (isSameFile || isCopy) && contentHash(upTo: known.size) == known.hash
+    }
 
     private func contentHash(upTo size: Int64) -> String {
         let head = min(size, Int64(TailPosition.headBlock))

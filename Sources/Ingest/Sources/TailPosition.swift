@@ -3,7 +3,7 @@ import Inventory
 
 /// Where one file of a tail stands: hashes decide which file it is, device and inode only hint.
 struct TailPosition: Equatable, Codable {
-    /// Empty until the first data line of the file was read.
+    /// Empty until the first data line of the file was read, or skipped.
     var lineage = ""
     var previousLineage = ""
     var offset: Int64 = 0
@@ -14,6 +14,9 @@ struct TailPosition: Equatable, Codable {
     var tailLength = 0
     var tailHash = ""
     var columns: [String]?
+    /// A hint where to look first; both change with a copy, a restore, and on some systems a reboot.
+    var inode: UInt64 = 0
+    var device: UInt64 = 0
     /// The offset stands inside a line that is too long; the rest up to its newline is skipped.
     var skipsLine = false
 
@@ -31,10 +34,17 @@ struct TailPosition: Equatable, Codable {
 /// A file that was read, or that was there before the first start: it is never read again.
 struct KnownFile: Equatable, Codable {
     var name: String
+    var inode: UInt64
+    var device: UInt64
     /// What it held when it was noted; it may have grown since.
     var size: Int64
+    /// When it was changed last, in seconds since 1970.
+    var changed: Int64
+    /// False for a file that held its header at most: grown, it is one that was never read.
+    var hasData = true
     /// Of its head block and of the block before `size`: the head alone proves little, many files begin with the same
-    /// long header.
+    /// header. The content alone proves little too, where it is short: a file that only holds its header is like any
+    /// other.
     var hash: String
 
     static func hash(head: [UInt8], tail: [UInt8]) -> String { String(Digest(sha256: head + tail).hex.prefix(32)) }
@@ -64,9 +74,10 @@ struct TailState: Equatable, Codable {
     }
 
     /// The file was read to its end.
-    mutating func note(_ file: SeriesFile, of series: FileSeries) {
+    mutating func note(_ file: SeriesFile, of series: FileSeries, hasData: Bool = true) {
         known.removeAll { file.isKnown(as: $0) }
-        guard let fingerprint = file.fingerprint else { return }
+        guard var fingerprint = file.fingerprint else { return }
+        fingerprint.hasData = hasData
         known.append(fingerprint)
         guard known.count > Self.mostKnown else { return }
         let dropped = known.removeFirst()
