@@ -104,6 +104,8 @@ package struct MappingDefinition: Sendable {
     package var lookups: [String: String]
     /// The canonical reason code (`Reason.codes`) of each of the source's own.
     package var reasons: [String: String]
+    /// The CSV file of the SKUs' units: sku, uom, numerator, denominator.
+    package var units: String?
 
     package init(
         rules: [EventRule], ignores: [Expression] = [], lookups: [String: String] = [:], reasons: [String: String] = [:]

@@ -187,4 +187,33 @@ struct MappingTests {
         }
         #expect(reasons == ["receipt W7", "scrap scrap", "unknown ??"])
     }
+
+    @Test func `quantities become base units by the table of units, exactly or not at all`() throws {
+        let export = try Export()
+        try export.append("sku,uom,numerator,denominator\n1,EA,1,1\n1,CS,12,1\n1,G3,1,3\n", to: "units.csv")
+        try export.append(
+            "code;item;qty;unit\nRC;1;2,5;CS\nRC;1;3;EA\nRC;1;9;G3\nRC;1;1;G3\nRC;1;1;PAL\nRC;2;1;EA\n")
+        let pipeline = try export.pipeline {
+            $0.mapping.units = export.directory + "/units.csv"
+            $0.mapping.rules[0].expressions[.uom] = Ingest.Expression(sql: "unit")
+        }
+        let found = try export.drain(pipeline).map { record -> String in
+            guard case .events(let drafts) = record.outcome, let quantity = drafts[0].quantity else {
+                return skus([record])[0]
+            }
+            let original = "\(quantity.originalValue ?? "-") \(quantity.originalUnit ?? "-")"
+            return "\(quantity.value) \(quantity.unit ?? "-") of \(original), \(drafts[0].changes[0].delta)"
+        }
+        let wanted = ["30 EA of 2.5 CS, 30", "3 EA of 3 EA, 3", "3 EA of 9 G3, 3", "!uom", "!uom", "!uom"]
+        #expect(found == wanted, "\(found)")
+    }
+
+    @Test(arguments: ["1,EA,0,1\n", "1,EA,1\n", "1,EA,x,1\n", "1,\"EA,1,1\n"])
+    func `a table with a row that cannot be read is an error, not a shorter table`(row: String) throws {
+        let export = try Export()
+        try export.append("sku,uom,numerator,denominator\n" + row, to: "units.csv")
+        #expect(throws: IngestError.self) {
+            try export.pipeline { $0.mapping.units = export.directory + "/units.csv" }
+        }
+    }
 }

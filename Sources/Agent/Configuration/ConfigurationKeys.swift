@@ -173,6 +173,9 @@ enum ConfigurationKeys {
             ConfigurationKey(
                 "source.lookup", .pairs, "", "tables for lookup('uom', unit): first column key, second value"),
             ConfigurationKey(
+                "source.units", .text, "",
+                "units of the SKUs: sku,uom,numerator,denominator; quantities become base units"),
+            ConfigurationKey(
                 "source.reasons", .pairs, "", "the WMS's reason codes to canonical ones: { SH = \"sale\" }"),
             ConfigurationKey("source.event", .tables),
             ConfigurationKey("source.event.type", .text, "", "", example: "\"stock.shipped\""),

@@ -227,8 +227,9 @@ struct ConfigurationReader {
             ignore.finish()
             return expression
         }
-        let mapping = MappingDefinition(
+        var mapping = MappingDefinition(
             rules: rules, ignores: ignores, lookups: table.pairs("lookup").mapValues(resolve), reasons: reasons(table))
+        mapping.units = table.text("units").map(resolve)
         var definition = SourceDefinition(
             name: name, path: path, format: format, mapping: mapping, timeZone: zone(table) ?? timeZone)
         definition.scratchDirectory = scratch

@@ -9,6 +9,7 @@ struct DraftBuilder {
     let rules: InventoryRules
     let timeQuality: TimeQuality
     let reasons: [String: String]
+    let units: UnitTable?
 
     func build(
         id: EventID, traceparent: Traceparent, origin: Origin, capturedAt: Timestamp, mappingVersion: String
@@ -21,13 +22,16 @@ struct DraftBuilder {
             timeQuality: occurredAt == nil ? .captured : timeQuality, capturedAt: capturedAt,
             mappingVersion: mappingVersion, traceparent: traceparent)
         draft.gtin = fields[.gtin]
-        let quantity = try fields[.quantity].map { text throws(InventoryError) in try Quantity(text) }
+        let factor = try factor(sku)
+        let quantity = try fields[.quantity].map { text throws(InventoryError) in try amount(text, factor) }
         draft.quantity = quantity.map {
-            MeasuredQuantity(value: $0, unit: fields[.uom], originalValue: nil, originalUnit: nil)
+            MeasuredQuantity(
+                value: $0, unit: factor?.base ?? fields[.uom], originalValue: factor == nil ? nil : fields[.quantity],
+                originalUnit: factor == nil ? nil : fields[.uom])
         }
         draft.changes = try movement(from, sku: sku, quantity: quantity).changes(rules: rules)
-        if type == .level { draft.levels = [StockLevel(key: from, buckets: try levels())] }
-        if type == .counted { draft.count = try count(from) }
+        if type == .level { draft.levels = [StockLevel(key: from, buckets: try levels(factor))] }
+        if type == .counted { draft.count = try count(from, factor) }
         draft.reason = fields[.reason].map { own in
             Reason(
                 code: reasons[own] ?? (Reason.codes.contains(own) ? own : "unknown"), sourceCode: own,
@@ -43,6 +47,17 @@ struct DraftBuilder {
         }
         draft.correlationID = fields[.correlation] ?? fields[.document]
         return draft
+    }
+
+    /// How many base units the record's unit has; nil without a table of units, or a unit.
+    private func factor(_ sku: String) throws(InventoryError) -> UnitTable.Factor? {
+        guard let units, let unit = fields[.uom] else { return nil }
+        return try units.factor(sku: sku, unit: unit)
+    }
+
+    private func amount(_ text: String, _ factor: UnitTable.Factor?) throws(InventoryError) -> Quantity {
+        let amount = try Quantity(text)
+        return try factor?.apply(to: amount) ?? amount
     }
 
     private func movement(_ from: StockKey, sku: String, quantity: Quantity?) throws -> Movement {
@@ -75,25 +90,25 @@ struct DraftBuilder {
         return bucket
     }
 
-    private func levels() throws -> [Bucket: Quantity] {
+    private func levels(_ factor: UnitTable.Factor?) throws -> [Bucket: Quantity] {
         let named: [(MappingField, Bucket)] = [
             (.unrestricted, .unrestricted), (.quarantined, .quarantined), (.damaged, .damaged), (.blocked, .blocked),
             (.allocated, .allocated), (.inTransit, .inTransit),
         ]
         var levels: [Bucket: Quantity] = [:]
         for (field, bucket) in named {
-            if let text = fields[field] { levels[bucket] = try Quantity(text) }
+            if let text = fields[field] { levels[bucket] = try amount(text, factor) }
         }
         guard !levels.isEmpty else { throw InventoryError(code: "level", message: "stock.level names no bucket") }
         return levels
     }
 
-    private func count(_ key: StockKey) throws -> StockCount {
+    private func count(_ key: StockKey, _ factor: UnitTable.Factor?) throws -> StockCount {
         guard let text = fields[.counted] else {
             throw InventoryError(code: "counted", message: "stock.counted wants counted")
         }
-        let counted = try Quantity(text)
-        let expected = try fields[.expected].map { text throws(InventoryError) in try Quantity(text) }
+        let counted = try amount(text, factor)
+        let expected = try fields[.expected].map { text throws(InventoryError) in try amount(text, factor) }
         return StockCount(
             key: key, expected: expected, counted: counted,
             difference: try expected.map { value throws(InventoryError) in try counted.subtracting(value) })

@@ -37,31 +37,30 @@ package final class Mapping {
         self.site = site
         self.source = source
         self.rules = rules
-        lookups = try LookupTables(definition.lookups)
+        lookups = try LookupTables(definition.lookups, units: definition.units)
         connection = try Connection(path: "", mode: .memory)
         try MappingFunctions.register(
             on: connection, zone: LocalTimeReader(try TimeZoneRules(name: timeZone)), lookups: lookups, notes: notes)
         Sandbox.close(connection)
-        version = Self.version(definition, lookups: lookups.tables)
+        version = Self.version(definition, tables: lookups.contents)
     }
 
     /// Reads lookup tables that changed, for the records to come; says what happened, in words.
     package func reloadLookups() -> [String] {
         let notices = lookups.reload()
-        if !notices.isEmpty { version = Self.version(definition, lookups: lookups.tables) }
+        if !notices.isEmpty { version = Self.version(definition, tables: lookups.contents) }
         return notices
     }
 
-    private static func version(_ definition: MappingDefinition, lookups: [String: [String: String]]) -> String {
+    private static func version(_ definition: MappingDefinition, tables: [String: [[String]]]) -> String {
         var text = definition.reasons.sorted { $0.key < $1.key }.map { "\($0.key)\u{1F}\($0.value)" }.joined()
         text += definition.ignores.map(\.sql).joined(separator: "\u{1F}")
         for rule in definition.rules {
             text += "\u{1E}\(rule.type.rawValue)\(rule.also)\(rule.reversedType?.rawValue ?? "")"
             for field in MappingField.allCases { text += "\u{1F}" + (rule.expressions[field]?.sql ?? "") }
         }
-        for (name, table) in lookups.sorted(by: { $0.key < $1.key }) {
-            text +=
-                "\u{1E}\(name)" + table.sorted { $0.key < $1.key }.map { "\u{1F}\($0.key)\u{1F}\($0.value)" }.joined()
+        for (name, rows) in tables.sorted(by: { $0.key < $1.key }) {
+            text += "\u{1E}\(name)" + rows.map { "\u{1F}" + $0.joined(separator: "\u{1D}") }.joined()
         }
         return String(Digest(sha256: text).hex.prefix(8))
     }
@@ -123,7 +122,7 @@ package final class Mapping {
                 recordHash: hash)
             let builder = DraftBuilder(
                 type: type, reversedType: rule.rule.reversedType, fields: fields, rules: rules,
-                timeQuality: notes.timeQuality, reasons: definition.reasons)
+                timeQuality: notes.timeQuality, reasons: definition.reasons, units: lookups.units)
             drafts.append(
                 try builder.build(
                     id: derived.id, traceparent: derived.traceparent, origin: origin, capturedAt: capturedAt,
