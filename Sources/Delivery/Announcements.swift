@@ -30,7 +30,18 @@ package struct BeaconAnnouncement: Codable, Sendable, Equatable {
         package var epoch: String
         package var head: Int64
         package var acked: Int64
+        /// The oldest sequence that can be replayed; 0 when there is none.
+        package var oldest: Int64
         package var backlog: Int64
+        /// About: from the size of the oldest events that wait.
+        package var backlogBytes: Int64
+        package var oldestUnackedAge: Int64
+
+        enum CodingKeys: String, CodingKey {
+            case name, epoch, head, acked, oldest, backlog
+            case backlogBytes = "backlog_bytes"
+            case oldestUnackedAge = "oldest_unacked_age_ms"
+        }
     }
 
     package struct SourceLine: Codable, Sendable, Equatable {

@@ -53,13 +53,17 @@ final class Announcer {
     func sendOnline(_ port: SessionPort) { announce(port, "state") { try state("online") } }
 
     /// Its number is committed before it is sent. `acked`: each lane's watermark, which the outbox may store later.
-    func sendBeacon(_ port: SessionPort, acked: [Int64]) {
+    /// Nil when it could not be made.
+    @discardableResult
+    func sendBeacon(_ port: SessionPort, acked: [Int64]) -> PublishOutcome? {
         lastBeaconAt = now()
-        healthRevision = report.revision
-        healthSent = report.healthReasons
-        announce(port, "beacon") {
+        return announce(port, "beacon") {
+            let lanes = try laneLines(acked)
+            report.late(lanes.compactMap(lateness))
+            healthRevision = report.revision
+            healthSent = report.healthReasons
             let number = try outbox.nextBeacon(session: session)
-            return retained(topics.beacon, try announcementBytes(try beacon(number: number, acked: acked)))
+            return retained(topics.beacon, try announcementBytes(try beacon(number: number, lanes: lanes)))
         }
     }
 
@@ -71,15 +75,19 @@ final class Announcer {
         return report.healthReasons != healthSent
     }
 
-    private func announce(_ port: SessionPort, _ what: String, _ message: () throws -> Message) {
+    @discardableResult
+    private func announce(_ port: SessionPort, _ what: String, _ message: () throws -> Message) -> PublishOutcome? {
         do {
             let message = try message()
-            guard port.publish(message, token: Self.token) == .tooLarge else { return }
+            let outcome = port.publish(message, token: Self.token)
+            guard outcome == .tooLarge else { return outcome }
             report.trouble(
                 "the broker takes at most \(port.maxPacketBytes) bytes, this site's \(what) has "
                     + "\(message.payload.count); raise the broker's maximum packet size")
+            return outcome
         } catch {
             report.trouble("cannot announce the \(what): \(error)")
+            return nil
         }
     }
 
@@ -131,19 +139,34 @@ final class Announcer {
         return retained(topics.meta, try announcementBytes(meta))
     }
 
-    private func beacon(number: Int64, acked: [Int64]) throws -> BeaconAnnouncement {
+    private func laneLines(_ acked: [Int64]) throws -> [BeaconAnnouncement.LaneLine] {
         let progress = outbox.progress
-        let lanes = Lane.allCases.map { lane in
+        let reader = try outbox.reader()
+        return try Lane.allCases.map { lane in
             let line = progress.lanes[lane]
             let acked = max(line.acked, acked[Int(lane.rawValue)])
+            let waiting = try reader.backlog(of: lane, after: acked)
+            let backlog = max(0, line.head - acked)
+            let age = waiting.capturedAt.map { max(0, wallClock().milliseconds - $0.milliseconds) } ?? 0
             return BeaconAnnouncement.LaneLine(
-                name: lane.name, epoch: progress.epoch.text, head: line.head, acked: acked, backlog: line.head - acked)
+                name: lane.name, epoch: progress.epoch.text, head: line.head, acked: acked, oldest: waiting.oldest,
+                backlog: backlog, backlogBytes: waiting.meanBytes * backlog, oldestUnackedAge: backlog > 0 ? age : 0)
         }
+    }
+
+    /// Words for a lane whose oldest event waits longer than allowed.
+    private func lateness(_ line: BeaconAnnouncement.LaneLine) -> String? {
+        guard let lane = Lane(name: line.name), let limit = settings.ageLimits[lane], line.oldestUnackedAge > limit
+        else { return nil }
+        return "lane \(line.name): events wait longer than \(limit / 1_000) s for the broker"
+    }
+
+    private func beacon(number: Int64, lanes: [BeaconAnnouncement.LaneLine]) throws -> BeaconAnnouncement {
         let positions = try Dictionary(
             outbox.sourcePositions().map { ($0.source, $0.position) }, uniquingKeysWith: { first, _ in first })
         return BeaconAnnouncement(
             n: number, session: session, instance: outbox.instance, at: wallClock().description,
-            epoch: progress.epoch.text, lanes: lanes, sources: report.sourceLines(positions: positions),
+            epoch: outbox.progress.epoch.text, lanes: lanes, sources: report.sourceLines(positions: positions),
             health: healthSent.isEmpty ? "ok" : "degraded", reasons: healthSent)
     }
 

@@ -12,6 +12,8 @@ package final class DeliveryReport: Sendable {
         var refusal: String?
         var pausedReason: String?
         var damage: String?
+        /// Lanes whose events wait too long.
+        var late: [String] = []
         var sources: [String: String] = [:]
         var meta: [MetaAnnouncement.SourceLine] = []
     }
@@ -35,6 +37,7 @@ package final class DeliveryReport: Sendable {
         state.withLock { state in
             var reasons = [state.damage, state.held, state.refusal, state.trouble, state.pausedReason].compactMap(
                 \.self)
+            reasons += state.late
             for (name, status) in state.sources.sorted(by: { $0.key < $1.key }) where status != "ok" {
                 reasons.append("source \(name): \(status)")
             }
@@ -55,6 +58,13 @@ package final class DeliveryReport: Sendable {
 
     package func paused(_ reason: String?) {
         if state.withLock({ $0.pausedReason != reason }) { change { $0.pausedReason = reason } }
+    }
+
+    func late(_ words: [String]) {
+        let before = state.withLock { $0.late }
+        guard before != words else { return }
+        change { $0.late = words }
+        for word in words where !before.contains(word) { onTrouble(word) }
     }
 
     private func change(_ body: (inout sending State) -> Void) {

@@ -195,10 +195,15 @@ package final class Publisher: SessionHandler {
         if let beacon = retained.beacon, beacon.session > announcer.session {
             return port.disconnect(reason: "a greater session is known")
         }
-        phase = .live
         announcer.sendMeta(port)
         announcer.sendOnline(port)
-        announcer.sendBeacon(port, acked: sender.acked)
+        let beacon = announcer.sendBeacon(port, acked: sender.acked)
+        guard beacon == .sent else {
+            // Events without a beacon before them could not be told from a fork.
+            if beacon != .lost { connectNotBefore = now() + Self.lookAgainAfter }
+            return port.disconnect(reason: "the first beacon could not be sent")
+        }
+        phase = .live
         report.connected()
         refill(port)
     }

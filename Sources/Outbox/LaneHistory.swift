@@ -21,4 +21,37 @@ extension OutboxReader {
             return epoch.map { ($0, heads) }
         }
     }
+
+    /// What waits in a lane of the present epoch, after the sequence up to which all is acked.
+    package func backlog(of lane: Lane, after acked: Int64) throws -> LaneBacklog {
+        try read {
+            let ordinal = try connection.integer("SELECT max(ordinal) FROM epochs")
+            let first = Slot(epoch: ordinal, lane: lane, sequence: 0).packed
+            let range = "slot > \(first) AND slot < \(first + 1 << 44)"
+            let oldest = try connection.integer("SELECT coalesce(min(slot), \(first)) FROM events WHERE \(range)")
+            let sample = try connection.prepare(
+                """
+                SELECT coalesce(avg(length(payload)), 0), coalesce(min(capture), 0)
+                FROM (SELECT capture, payload FROM events WHERE \(range) AND slot > \(first + acked)
+                    ORDER BY slot LIMIT \(LaneBacklog.sample))
+                """)
+            guard try sample.step() else { return LaneBacklog(oldest: 0, meanBytes: 0) }
+            let capture = try connection.prepare("SELECT at FROM captures WHERE id = ?1")
+            capture.bind(1, sample.integer(1))
+            return LaneBacklog(
+                oldest: Slot(packed: oldest).sequence, meanBytes: sample.integer(0),
+                capturedAt: try capture.step() ? Timestamp(milliseconds: capture.integer(0)) : nil)
+        }
+    }
+}
+
+package struct LaneBacklog: Sendable, Equatable {
+    /// The oldest sequence that is kept, acked or not; 0 when there is none.
+    package var oldest: Int64
+    /// A waiting event's size: the mean of the oldest of them, since a look at all would read the file.
+    package var meanBytes: Int64
+    /// When the oldest waiting event was captured; nil when none waits.
+    package var capturedAt: Timestamp?
+
+    static let sample = 256
 }

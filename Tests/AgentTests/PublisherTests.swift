@@ -80,4 +80,30 @@ struct PublisherTests {
             #expect(centre.metas.last?.contains("previous") == false)
         }
     }
+
+    @Test func `a beacon shows what waits, how long, and that it waits too long`() async throws {
+        try await Stage.set { directory, broker, centre in
+            let proxy = try FaultProxy(upstream: broker.port)
+            defer { proxy.stop() }
+            proxy.refuse(messages: 0x80)
+            let site = try PublishingSite(directory + "/a")
+            try site.capture(Stage.names(1...3))
+            try site.start(ports: [proxy.port], { _ in }, { $0.ageLimits = [.standard: 1] })
+            defer { site.stop() }
+            let words = "lane standard: events wait longer than 0 s for the broker"
+            #expect(Stage.wait { centre.beacons.last?.reasons.contains(words) == true })
+            let waiting = centre.beacons.last?.lanes.first { $0.name == "standard" }
+            #expect(waiting?.oldest == 1 && waiting?.backlog == 3)
+            #expect(waiting.map { $0.backlog_bytes > 1_000 && $0.oldest_unacked_age_ms > 1 } == true)
+            proxy.refuse()
+            #expect(
+                Stage.wait {
+                    site.clock.step(1_000)
+                    return site.acked() == 3 && centre.beacons.last?.reasons == []
+                })
+            let settled = centre.beacons.last?.lanes.first { $0.name == "standard" }
+            #expect(settled?.oldest == 1 && settled?.backlog == 0)
+            #expect(settled?.backlog_bytes == 0 && settled?.oldest_unacked_age_ms == 0)
+        }
+    }
 }

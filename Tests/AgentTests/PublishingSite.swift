@@ -18,7 +18,16 @@ final class Centre: Sendable {
         var lane: String
     }
 
+    struct Line: Decodable, Sendable {
+        var name: String
+        var oldest: Int64
+        var backlog: Int64
+        var backlog_bytes: Int64
+        var oldest_unacked_age_ms: Int64
+    }
+
     struct Mark: Decodable, Sendable {
+        var lanes: [Line]
         var n: Int64
         var session: String
         var epoch: String
