@@ -1,0 +1,69 @@
+package import Inventory
+import SQLite
+
+/// Sessions and beacons.
+extension Outbox {
+    /// A session greater than the last stored one and than `above`; stored on return.
+    package func mintSession(now: Timestamp, above: String?) throws -> String {
+        try write(now) { journal in
+            let known = max(try journal.fact("session") ?? "", above ?? "")
+            let session = SessionName.mint(now: now, above: known)
+            try journal.connection.transaction { try journal.setFact("session", session) }
+            return session
+        }
+    }
+
+    /// The number of the next beacon; it and the session are stored on return.
+    package func nextBeacon(session: String) throws -> Int64 {
+        try write { journal in
+            let number = (Int64(try journal.fact("beacon") ?? "") ?? 0) + 1
+            try journal.connection.transaction {
+                try journal.setFact("beacon", String(number))
+                try journal.setFact("beacon_session", session)
+            }
+            return number
+        }
+    }
+
+    /// The beacon that was committed last; number 0 before the first.
+    package func lastBeacon() throws -> (number: Int64, session: String) {
+        try write { journal in
+            (Int64(try journal.fact("beacon") ?? "") ?? 0, try journal.fact("beacon_session") ?? "")
+        }
+    }
+}
+
+/// Rejects.
+extension Outbox {
+    /// Removes rejects for good, at most 1,000; returns how many of them were open.
+    package func discard(_ ids: [Int64]) throws -> Int {
+        precondition(ids.count <= 1_000)
+        return try write { journal in
+            try journal.connection.transaction { try Rejects.delete(ids, journal) }
+        }
+    }
+
+    /// Appends what a mended record gives and removes its reject, together. Throws `OutboxError` (`stillRejected`), and
+    /// keeps the reject, when the record is rejected again.
+    package func resolve(_ reject: Int64, with record: CapturedRecord, now: Timestamp) throws -> AppendResult {
+        try write(now) { journal in
+            guard let stored = try Rejects.find(reject, journal.connection) else {
+                throw OutboxError.unknownReject(reject)
+            }
+            var appender = Appender(journal: journal, rules: options.rules, now: now)
+            return try appender.resolve(stored, with: record)
+        }
+    }
+}
+
+/// Where sources stand.
+extension Outbox {
+    package func checkpoint(of source: String) throws -> Checkpoint? {
+        try write { try SourceStarts.checkpoint(of: source, $0.connection) }
+    }
+
+    /// Where a new outbox would have to begin, by source: before the oldest capture that is not wholly acked.
+    package func sourcePositions() throws -> [(source: String, position: String)] {
+        try write { try Retention.positions($0) }
+    }
+}
