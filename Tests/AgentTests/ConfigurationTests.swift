@@ -1,5 +1,4 @@
 import Agent
-import Delivery
 import Foundation
 import Ingest
 import Inventory
@@ -106,9 +105,16 @@ struct ConfigurationTests {
             }
             same.sources[index].mapping.ignores = []
         }
-        let weights = same.delivery.weights.sorted { $0.key < $1.key }
-        same.delivery.weights = [:]
-        return "\(same) \(weights)"
+        return stable(same)
+    }
+
+    /// The value in words, whatever order its dictionaries have.
+    private func stable(_ value: Any) -> String {
+        let mirror = Mirror(reflecting: value)
+        if mirror.children.isEmpty { return "\(value)" }
+        let parts = mirror.children.map { "\($0.label ?? "")=\(stable($0.value))" }
+        let isOrdered = mirror.displayStyle != .dictionary && mirror.displayStyle != .set
+        return "(\((isOrdered ? parts : parts.sorted()).joined(separator: ",")))"
     }
 
     @Test func `every described key is read, and nothing else is`() throws {

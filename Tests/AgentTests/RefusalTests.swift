@@ -34,7 +34,9 @@ struct RefusalTests {
                     return site.acked() == 30
                 })
             #expect(Stage.wait { centre.events.count == 30 })
-            #expect(centre.taken()?.allSatisfy { $0.type == "stock.received.v1" } == true)
+            #expect(
+                centre.taken()?.allSatisfy { $0.type == "stock.received.v1" } == true,
+                "\(centre.events.map { "\($0.sequence.suffix(2)) \($0.type)" })")
         }
     }
 
