@@ -12,15 +12,31 @@ extension Configuration {
     package static func load(path: String, environment: [String: String]) throws -> Configuration {
         let parent = path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
         let directory = path.contains("/") ? (parent.isEmpty ? "/" : parent) : "."
-        let extras = (try? FileManager.default.contentsOfDirectory(atPath: "\(directory)/conf.d")) ?? []
-        let names = extras.filter { $0.hasSuffix(".conf") && !$0.hasPrefix(".") }.sorted()
-        let files = try ([path] + names.map { "\(directory)/conf.d/\($0)" }).map { file in
-            guard let data = FileManager.default.contents(atPath: file) else {
-                throw ConfigurationError(problems: ["\(file): cannot be read; check the path and its rights"])
-            }
-            return (name: file, text: String(decoding: data, as: UTF8.self))
-        }
+        let files = try ([path] + (try extras("\(directory)/conf.d"))).map { (name: $0, text: try text($0)) }
         return try parse(files, directory: directory, environment: environment)
+    }
+
+    /// A directory that is there and cannot be listed is no absent one: its settings would be left out silently.
+    private static func extras(_ directory: String) throws -> [String] {
+        guard FileManager.default.fileExists(atPath: directory) else { return [] }
+        guard let names = try? FileManager.default.contentsOfDirectory(atPath: directory) else {
+            throw ConfigurationError(problems: [
+                "\(directory): cannot be listed; check that it is a directory, and its rights"
+            ])
+        }
+        return names.filter { $0.hasSuffix(".conf") && !$0.hasPrefix(".") }.sorted().map { "\(directory)/\($0)" }
+    }
+
+    private static func text(_ file: String) throws -> String {
+        guard let data = FileManager.default.contents(atPath: file) else {
+            throw ConfigurationError(problems: ["\(file): cannot be read; check the path and its rights"])
+        }
+        guard let text = String(validating: data, as: UTF8.self) else {
+            throw ConfigurationError(problems: [
+                "\(file): is not UTF-8; save it as UTF-8, or write such letters as \\u00FC"
+            ])
+        }
+        return text
     }
 
     package static func parse(

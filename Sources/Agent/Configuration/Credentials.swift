@@ -13,7 +13,14 @@ struct Credentials {
     let environment: [String: String]
 
     /// Where the credential is; nil when it is nowhere.
-    func path(_ name: String) -> String? { candidates(name).first { access($0, F_OK) == 0 || errno == EACCES } }
+    func path(_ name: String) -> String? {
+        let given = environment["CREDENTIALS_DIRECTORY"].map { "\($0)/secret_\(name)" }
+        if let given, access(given, F_OK) == 0 || errno == EACCES { return given }
+        let shared = "\(directory)/\(name)"
+        if access(shared, F_OK) == 0 { return shared }
+        // A service is given its credentials and may not look into root's directory: nothing is amiss then.
+        return errno == EACCES && given == nil ? shared : nil
+    }
 
     /// Without the line end that editors add.
     func text(_ name: String) -> Found {
@@ -22,9 +29,5 @@ struct Credentials {
             return .unreadable("credential \(name): \(path) cannot be read: \(String(cString: strerror(errno)))")
         }
         return .text(text.hasSuffix("\n") ? String(text.dropLast()) : text)
-    }
-
-    private func candidates(_ name: String) -> [String] {
-        (environment["CREDENTIALS_DIRECTORY"].map { ["\($0)/secret_\(name)"] } ?? []) + ["\(directory)/\(name)"]
     }
 }
