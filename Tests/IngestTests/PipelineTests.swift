@@ -25,6 +25,32 @@ struct PipelineTests {
         #expect(skus(try export.drain(pipeline)) == ["1"])
     }
 
+    @Test func `what is no file, or may not be read, is waited for with its reason`() throws {
+        let pipeline = try export.pipeline()
+        try FileManager.default.createDirectory(atPath: export.path, withIntermediateDirectories: true)
+        let read = try pipeline.read(maxBytes: 1 << 20, now: Timestamp(milliseconds: 0), monotonic: 0)
+        #expect(read.status == "waiting: \(export.path): Is a directory")
+        try FileManager.default.removeItem(atPath: export.path)
+        try FileManager.default.createSymbolicLink(atPath: export.path, withDestinationPath: export.path)
+        let looped = try pipeline.read(maxBytes: 1 << 20, now: Timestamp(milliseconds: 0), monotonic: 0)
+        #expect(looped.status == "waiting: \(export.path): Too many levels of symbolic links")
+        try FileManager.default.removeItem(atPath: export.path)
+        try export.append(header + "RC;1;5\n")
+        #expect(skus(try export.drain(pipeline)) == ["1"])
+    }
+
+    @Test func `every bad input becomes a reject with its own reason, and the records around it go on`() throws {
+        let bad = [
+            "RC;2;5;9": "ragged", "ZZ;3;5": "unmapped", "RC;4;many": "quantity", "RC;5;1234567890123": "overflow",
+            "RC;;5": "sku", "RC;7;-5": "negative", "RC;8;1,0000001": "quantity", "RC;a\u{1F}b;5": "stock_key",
+        ]
+        for (line, code) in bad {
+            let export = try Export()
+            try export.append(header + "RC;1;5\n\(line)\nRC;9;5\n")
+            #expect(skus(try export.drain(try export.pipeline())) == ["1", "!" + code, "9"], "\(line)")
+        }
+    }
+
     @Test func `a restart goes on where the checkpoint stands, without loss or repeat`() throws {
         try export.append(header + "RC;1;5\n")
         #expect(skus(try export.drain(try export.pipeline())) == ["1"])

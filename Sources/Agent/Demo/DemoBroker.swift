@@ -60,10 +60,16 @@ package final class DemoBroker {
         return directories.map { "\($0)/\(name)" }.first { access($0, X_OK) == 0 }
     }
 
+    /// Below the ports that the system gives to outgoing connections: one of those could take it while the broker is away.
     private static func freePort() throws -> UInt16 {
-        let (probe, port) = try Loopback.bind(backlog: nil)
-        close(probe)
-        return port
+        for _ in 0..<100 {
+            guard let (probe, port) = try? Loopback.bind(port: .random(in: 15_000..<32_000), backlog: nil) else {
+                continue
+            }
+            close(probe)
+            return port
+        }
+        throw DemoError("no loopback port is free", hint: "end what listens on so many")
     }
 
     private func canConnect() -> Bool {

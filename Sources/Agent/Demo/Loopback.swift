@@ -3,10 +3,10 @@ import Glibc
 
 /// TCP on 127.0.0.1, for the demo's broker and for tests.
 enum Loopback {
-    /// A bound socket on a free port; `backlog` nil: not listening.
-    static func bind(backlog: Int32?) throws -> (descriptor: Int32, port: UInt16) {
+    /// A bound socket, on a free port for 0; `backlog` nil: not listening.
+    static func bind(port: UInt16 = 0, backlog: Int32?) throws -> (descriptor: Int32, port: UInt16) {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        var address = address(port: 0)
+        var address = address(port: port)
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
         let code = withAddress(&address) { pointer in
             guard Glibc.bind(descriptor, pointer, length) == 0 else { return Int32(-1) }

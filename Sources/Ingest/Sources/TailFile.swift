@@ -17,7 +17,9 @@ final class TailFile {
         guard opened >= 0 else { return nil }
         var status = stat()
         guard fstat(opened, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            let isDirectory = status.st_mode & S_IFMT == S_IFDIR
             close(opened)
+            errno = isDirectory ? EISDIR : EINVAL
             return nil
         }
         descriptor = opened
