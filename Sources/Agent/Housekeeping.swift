@@ -43,11 +43,11 @@ final class Housekeeping {
         turn()
     }
 
-    /// Gives memory back once a minute, and first right after the start: a burst must not stay in the resident size for
+    /// Gives memory back four times a minute, and first right after the start: a burst must not stay in the resident size for
     /// ever, nor the large part of the program's code that only starting needs.
     private func giveMemoryBack() {
         guard Clocks.monotonic() >= nextTrim else { return }
-        nextTrim = Clocks.monotonic() + 60_000
+        nextTrim = Clocks.monotonic() + 15_000
         try? outbox.releaseMemory()
         malloc_trim(0)
         ProgramCode.release()

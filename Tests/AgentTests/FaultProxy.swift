@@ -132,7 +132,7 @@ final class FaultProxy: Sendable {
         }
 
         private func accept() {
-            let client = Glibc.accept(proxy.listener, nil, nil)
+            let client = Loopback.accept(proxy.listener)
             guard client >= 0 else { return }
             guard let broker = Loopback.connect(port: proxy.upstream) else {
                 close(client)
@@ -249,7 +249,7 @@ final class ScriptedBroker: Sendable {
         self.port = port
         Thread.detachNewThread {
             while true {
-                let client = accept(listener, nil, nil)
+                let client = Loopback.accept(listener)
                 guard client >= 0 else { return }
                 var buffer = [UInt8](repeating: 0, count: 4_096)
                 _ = recv(client, &buffer, buffer.count, 0)

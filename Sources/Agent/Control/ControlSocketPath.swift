@@ -78,7 +78,7 @@ enum UnixSocket {
     }
 
     static func connect(_ path: String) -> Outcome {
-        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { return .failure(errno) }
         guard var address = address(path) else {
             close(descriptor)

@@ -40,7 +40,8 @@ package final class DemoBroker {
         let deadline = Clocks.monotonic() + 10_000
         while !canConnect() {
             guard Clocks.monotonic() < deadline else {
-                throw DemoError("mosquitto does not take connections on port \(port)", hint: "see \(log)")
+                let said = FileBytes.text(log)?.split(separator: "\n").suffix(3).joined(separator: "; ") ?? "nothing"
+                throw DemoError("mosquitto does not take connections on port \(port)", hint: "it said: \(said)")
             }
             poll(nil, 0, 20)
         }

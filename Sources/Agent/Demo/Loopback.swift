@@ -1,11 +1,11 @@
 import CLinux
 import Glibc
 
-/// TCP on 127.0.0.1, for the demo's broker and for tests.
+/// TCP on 127.0.0.1, for the demo's broker and for tests. No socket reaches a child: it would hold the port for its life.
 enum Loopback {
     /// A bound socket, on a free port for 0; `backlog` nil: not listening.
     static func bind(port: UInt16 = 0, backlog: Int32?) throws -> (descriptor: Int32, port: UInt16) {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         var address = address(port: port)
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
         let code = withAddress(&address) { pointer in
@@ -21,9 +21,16 @@ enum Loopback {
         return (descriptor, UInt16(bigEndian: address.sin_port))
     }
 
+    /// The next connection; below 0 when there is none to come.
+    static func accept(_ listener: Int32) -> Int32 {
+        let descriptor = Glibc.accept(listener, nil, nil)
+        if descriptor >= 0 { _ = waybill_fcntl_int(descriptor, F_SETFD, FD_CLOEXEC) }
+        return descriptor
+    }
+
     /// A connected socket; nil when nobody listens there.
     static func connect(port: UInt16) -> Int32? {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         var address = address(port: port)
         let code = withAddress(&address) {
             Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
