@@ -5,7 +5,8 @@ import Inventory
 import Logging
 import Outbox
 
-// One thread reads all sources in turn and commits what they give.
+// One thread reads all sources in turn and commits what they give. While more is there to be read, the commit runs on a
+// second thread and the next batches are read and mapped meanwhile; a lonely record is committed at once.
 //
 // A source that is read has moved on in memory; only the commit makes it durable. So when a commit fails, all sources
 // are opened anew at the stored checkpoints and nothing is skipped. The same happens with a reloaded configuration.
@@ -29,6 +30,8 @@ final class IngestLoop {
     private let pulse: Pulse
     private let committed: () -> Void
     private let limits = Limits()
+    private let committer: Committer
+    private var isPaused = false
     private var sources: [SourceRun] = []
     private var described: [String] = []
     private var statuses: [String: String] = [:]
@@ -45,18 +48,30 @@ final class IngestLoop {
         self.stop = stop
         self.logger = logger
         self.committed = committed
+        committer = Committer(outbox)
     }
 
     func run() {
+        let thread = OwnedThread(name: "waybill-commit") { [committer] in committer.run() }
+        defer {
+            // What was read is committed; what failed is read again at the next start.
+            _ = try? committer.finish()
+            committer.end()
+            thread.join()
+        }
         while !stop.isSet {
             pulse.beat()
             do {
-                if current.numbered.generation != generation { sources = [] }
+                if current.numbered.generation != generation {
+                    try finishCommit()
+                    sources = []
+                }
                 if sources.isEmpty { try openSources() }
                 try turn()
             } catch {
                 logger.error("capture failed; reading again from the last checkpoint", metadata: ["error": "\(error)"])
                 report.paused("capture failed: \(error)")
+                _ = try? committer.finish()
                 sources = []
                 wait(limits.afterFailure, watching: [])
             }
@@ -94,21 +109,29 @@ final class IngestLoop {
     }
 
     private func turn() throws {
-        if case .paused(let reason) = try outbox.room() {
-            report.paused(reason)
-            return wait(limits.idle, watching: [])
-        }
-        report.paused(nil)
+        if isPaused, try !hasRoom() { return wait(limits.idle, watching: []) }
         let (batches, more) = try read()
+        try finishCommit()
+        isPaused = try !hasRoom()
         let moment = Clocks.monotonic()
         if !batches.isEmpty {
-            try commit(batches)
+            committer.begin(batches)
+            if !more || isPaused { try finishCommit() }
             lastCommit = Clocks.monotonic()
         }
-        if more { return }
+        if more || isPaused { return }
         let look = sources.map(\.nextLook).min() ?? moment + limits.idle
         wait(max(0, min(look - moment, limits.idle)), watching: sources.flatMap(\.watchDescriptors))
         lingerAfterCommit()
+    }
+
+    private func hasRoom() throws -> Bool {
+        guard case .paused(let reason) = try outbox.room() else {
+            report.paused(nil)
+            return true
+        }
+        report.paused(reason)
+        return false
     }
 
     /// Waking right after a commit means a burst: let it share the next fsync.
@@ -140,8 +163,8 @@ final class IngestLoop {
         logger.info("source status", metadata: ["source": "\(source)", "status": "\(result.status)"])
     }
 
-    private func commit(_ batches: [CaptureBatch]) throws {
-        let result = try outbox.append(batches, now: Clocks.wall())
+    private func finishCommit() throws {
+        guard let result = try committer.finish() else { return }
         if result.rejects > 0 {
             logger.warning("records rejected", metadata: ["count": "\(result.rejects)"])
             try countRejects()

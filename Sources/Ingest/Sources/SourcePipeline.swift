@@ -46,7 +46,7 @@ package final class SourcePipeline {
     private var nextLookup: Int64 = 0
 
     private static let lookInterval: Int64 = 1_000
-    private static let mostRecords = 2_000
+    private static let mostRecords = 1_500
 
     /// Throws `IngestError` for a mapping, encoding or time zone that cannot be used. With `lostWith`, the name of a
     /// damaged outbox, a source without checkpoint is read from the oldest line that is there.
