@@ -39,18 +39,20 @@ package struct ConfigurationCheck {
     }
 
     private func size(_ source: SourceDefinition) -> String {
-        var status = stat()
-        guard stat(source.path, &status) == 0 else {
+        guard let first = FirstStart(source) else {
             return "\(source.path) is not there yet; the agent will wait for it"
         }
-        if source.startsAtEnd { return "\(source.path): a first start reads nothing of its \(status.st_size) bytes" }
-        return "\(source.path): a first start reads and publishes \(status.st_size) bytes"
+        if first.files == 0 { return "\(source.path): a first start reads nothing of what is there" }
+        let files = first.files == 1 ? "" : " of \(first.files) files"
+        return "\(source.path): a first start reads and publishes \(first.bytes) bytes\(files)"
     }
 
     private func sharesFilesystem(_ path: String) -> Bool {
         var export = stat()
         var data = stat()
-        return stat(path, &export) == 0 && stat(configuration.outbox.directory, &data) == 0
+        let directory = path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
+        return stat(directory.isEmpty ? "/" : directory, &export) == 0
+            && stat(configuration.outbox.directory, &data) == 0
             && export.st_dev == data.st_dev
     }
 }

@@ -173,4 +173,22 @@ struct RotationTests {
         let pipeline = try export.pipeline { $0.path = export.directory + "/" + pattern }
         #expect(skus(try export.drain(pipeline)) == (fits ? ["1"] : []))
     }
+
+    @Test func `what a first start would read is known before it`() throws {
+        var definition = SourceDefinition(
+            name: "m", path: export.directory + "/moves-*.csv", format: FormatDefinition(),
+            mapping: MappingDefinition(rules: []), timeZone: "UTC")
+        #expect(FirstStart(definition) == nil)
+        try export.append("12345", to: "moves-1.csv")
+        try export.append("123", to: "moves-2.csv")
+        #expect(FirstStart(definition)?.bytes == 8 && FirstStart(definition)?.files == 2)
+        definition.startsAt = Timestamp(year: 9_000, month: 1, day: 1)
+        #expect(FirstStart(definition)?.files == 0)
+        definition.startsAt = nil
+        definition.startsAtEnd = true
+        #expect(FirstStart(definition)?.bytes == 0)
+        definition.path = export.directory + "/moves-1.csv"
+        definition.startsAtEnd = false
+        #expect(FirstStart(definition)?.bytes == 5)
+    }
 }

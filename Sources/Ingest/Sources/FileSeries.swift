@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import Inventory
 
 // What a source's path stands for: one name and the rotations of it, or all files that fit a pattern.
 //
@@ -147,6 +148,26 @@ struct FileSeries {
     }
 
     private func plain(_ name: String) -> String { name.hasSuffix(".gz") ? String(name.dropLast(3)) : name }
+}
+
+/// What a source that was never read would read at its first start.
+package struct FirstStart {
+    package var files = 0
+    package var bytes: Int64 = 0
+
+    /// Nil while there is no file.
+    package init?(_ definition: SourceDefinition) {
+        let series = FileSeries(path: definition.path, scratch: nil)
+        let named = series.named().map { [SeriesFile.plain($0)] } ?? []
+        guard series.isPattern ? !series.others().isEmpty : !named.isEmpty else { return nil }
+        if definition.startsAtEnd { return }
+        let others = series.isPattern || definition.startsAt != nil ? series.others() : []
+        for file in others + named {
+            if let start = definition.startsAt, file.modified / 1_000_000 < start.milliseconds { continue }
+            files += 1
+            bytes += file.size
+        }
+    }
 }
 
 /// Which names a rotator gives: the name with a suffix (`moves.csv.1`, `moves.csv-20261123`, `moves.csv.old`) or with a
