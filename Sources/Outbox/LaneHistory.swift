@@ -29,11 +29,12 @@ extension OutboxReader {
             let first = Slot(epoch: ordinal, lane: lane, sequence: 0).packed
             let range = "slot > \(first) AND slot < \(first + 1 << 44)"
             let oldest = try connection.integer("SELECT coalesce(min(slot), \(first)) FROM events WHERE \(range)")
+            // One lower bound: of two SQLite may take the lesser, and look at every acked row.
             let sample = try connection.prepare(
                 """
                 SELECT coalesce(avg(length(payload)), 0), coalesce(min(capture), 0)
-                FROM (SELECT capture, payload FROM events WHERE \(range) AND slot > \(first + acked)
-                    ORDER BY slot LIMIT \(LaneBacklog.sample))
+                FROM (SELECT capture, payload FROM events
+                    WHERE slot > \(first + acked) AND slot < \(first + 1 << 44) ORDER BY slot LIMIT \(LaneBacklog.sample))
                 """)
             guard try sample.step() else { return LaneBacklog(oldest: 0, meanBytes: 0) }
             let capture = try connection.prepare("SELECT at FROM captures WHERE id = ?1")
