@@ -191,4 +191,40 @@ struct RotationTests {
         definition.startsAtEnd = false
         #expect(FirstStart(definition)?.bytes == 5)
     }
+
+    // MARK: ends
+
+    @Test func `a quote that is open where a rotated file ends is a reject, not nothing`() throws {
+        let pipeline = try export.pipeline()
+        try export.append(header + "RC;1;5\nRC;\"2;5\n")
+        _ = try export.drain(pipeline)
+        try export.rename(to: "moves.csv.1")
+        try export.append(header + "RC;3;5\n")
+        #expect(skus(try export.drain(pipeline)) == ["3"])
+        #expect(skus(try export.drain(pipeline, at: 60_000)) == ["!quote"])
+    }
+
+    @Test func `many late lines of a rotated file are all read before it is left`() throws {
+        let pipeline = try export.pipeline()
+        try export.append(header + "RC;0;5\n")
+        _ = try export.drain(pipeline)
+        try export.rename(to: "moves.csv.1")
+        try export.append(header + "RC;x;5\n")
+        _ = try export.drain(pipeline)
+        try export.append((1...60_000).map { "RC;\($0);5\n" }.joined(), to: "moves.csv.1")
+        let late = skus(try export.drain(pipeline, at: 120_000))
+        #expect(late == (1...60_000).map { "\($0)" }, "\(late.count) \(late.first ?? "") \(late.last ?? "")")
+    }
+
+    @Test func `a hole of more than a line's length waits for its data too`() throws {
+        let pipeline = try export.pipeline()
+        let hole = [UInt8](repeating: 0, count: 3 << 19)
+        try export.append(header + "RC;1;5\n")
+        try export.append(bytes: hole)
+        #expect(skus(try export.drain(pipeline)) == ["1"])
+        let rest = "RC;2;5\n" + String(repeating: "RC;3;5\n", count: 9)
+        try export.replace(header + "RC;1;5\n" + rest)
+        #expect(skus(try export.drain(pipeline, at: 1_000)) == ["2"] + Array(repeating: "3", count: 9))
+        #expect(skus(try export.drain(pipeline, at: 90_000)).isEmpty)
+    }
 }

@@ -154,8 +154,9 @@ package final class SourcePipeline {
         let start = open.position.offset
         let mayFlush = definition.flushAfter.map { reader.monotonic - open.lastGrowth >= $0 } ?? false
         records += try open.read(reader, isFinal: mayFlush && !open.isDrained)
-        result.more = open.position.offset != start
-        if !result.more, let next = nextFile(after: open, &result) {
+        let hasMoved = open.position.offset != start
+        if hasMoved { result.more = true }
+        if !hasMoved, let next = nextFile(after: open, &result) {
             try linger(open, reader, &records)
             current = try follow(next, at: .beginning(after: open.position), reader)
             result.more = true
