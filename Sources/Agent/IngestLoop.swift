@@ -31,7 +31,8 @@ final class IngestLoop {
     private let committed: () -> Void
     private let limits = Limits()
     private let committer: Committer
-    private var isPaused = false
+    /// Until the outbox was asked for the first time: a full one is not added to by starting.
+    private var isPaused = true
     private var sources: [SourceRun] = []
     private var described: [String] = []
     private var statuses: [String: String] = [:]

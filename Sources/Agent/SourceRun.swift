@@ -43,7 +43,7 @@ final class SourceRun {
 
     /// What the source gives now. Throws what concerns the outbox.
     func read(maxBytes: Int, now: Timestamp, monotonic: Int64) throws -> PipelineRead {
-        if pipeline == nil, monotonic >= retryAt { open(try outbox.openSources([name])[name]) }
+        if pipeline == nil, monotonic >= retryAt { open(try outbox.reopenSource(name)) }
         guard let pipeline else {
             if monotonic >= retryAt { retryAt = monotonic + Self.retryInterval }
             return .waiting(trouble ?? "held")

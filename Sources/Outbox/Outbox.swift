@@ -180,6 +180,14 @@ package final class Outbox: Sendable {
         }
     }
 
+    /// Where one source begins that is opened again beside others that go on. Throws `setAside` where all of them have to
+    /// be opened anew: alone it would take from the others that nobody knows where they stood.
+    package func reopenSource(_ name: String) throws -> SourceStart? {
+        try write(capturing: true) { journal in
+            try journal.connection.transaction { try SourceStarts.open([name], journal)[name] }
+        }
+    }
+
     /// Whether sources may be read; pauses at the limit or the disk reserve and opens again with hysteresis. A file in
     /// which `verify` found damage pauses too, and once all of it is acked throws `setAside`.
     package func room() throws -> Room {

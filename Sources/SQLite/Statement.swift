@@ -49,14 +49,6 @@ package final class Statement {
         }
     }
 
-    /// A copy of these bytes.
-    package func bind(_ index: Int32, copying bytes: UnsafeRawBufferPointer) {
-        if bytes.isEmpty { return note(sqlite3_bind_zeroblob(handle, index, 0)) }
-        note(
-            sqlite3_bind_blob64(
-                handle, index, bytes.baseAddress, UInt64(bytes.count), waybill_sqlite_transient()))
-    }
-
     private func note(_ code: Int32) { if code != SQLITE_OK { bindError = code } }
 
     /// True when a row is there to read.

@@ -94,7 +94,12 @@ struct DamageTests {
         #expect(try outbox.checkpoint(of: "moves") == nil)
         let refused = #expect(throws: OutboxError.self) { try temporary.fill(outbox, 1, from: 201) }
         #expect(refused?.code == .setAside)
-        #expect(try outbox.openSources(["moves"])["moves"]?.lostWith != nil)
+        // Nor may one source that is opened again, beside others that nobody asked for yet.
+        let alone = #expect(throws: OutboxError.self) { try outbox.reopenSource("other") }
+        #expect(alone?.code == .setAside)
+        let starts = try outbox.openSources(["moves", "other"])
+        #expect(starts["moves"]?.lostWith != nil && starts["other"]?.lostWith != nil)
+        #expect(try outbox.reopenSource("other")?.lostWith != nil)
         #expect(try temporary.fill(outbox, 200).events == 200)
         #expect(outbox.progress.lanes[.standard].head == 200)
     }

@@ -55,12 +55,6 @@ package struct CSVDecoder: Sendable {
     /// Forgets an unfinished record: it will be read again from its first byte.
     package mutating func dropPending() { pending = nil }
 
-    /// A new file begins: its header is read again.
-    package mutating func beginFile() {
-        pending = nil
-        if format.hasHeader { columns = nil }
-    }
-
     package mutating func decode(_ line: RawLine) -> DecodedItem? {
         var whole = line
         if var open = pending {
