@@ -35,14 +35,16 @@ let package = Package(
 
         product("SQLite", ["CSQLite"]),
         product("Inventory", ["CCrypto"]),
+        product("Contract", ["Inventory", "CCrypto"]),
         product("Ingest", ["Inventory", "SQLite", "CSQLite", "CZlib", "CLinux"]),
         product("Outbox", ["Inventory", "SQLite"]),
         product("MQTT", ["CMosquitto", "CLinux"]),
-        product("Delivery", ["Inventory", "Outbox", "MQTT", "CLinux"]),
+        product("Delivery", ["Contract", "Inventory", "Outbox", "MQTT", "CLinux"]),
+        product("Receiver", ["Contract", "Inventory", "MQTT", "SQLite", "CLinux"]),
         product(
             "Agent",
             [
-                "CLinux", "Delivery", "Ingest", "Inventory", "MQTT", "Outbox", "SQLite",
+                "CLinux", "Contract", "Delivery", "Ingest", "Inventory", "MQTT", "Outbox", "Receiver", "SQLite",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -53,14 +55,14 @@ let package = Package(
         .executableTarget(
             name: "waybill",
             dependencies: [
-                "Agent", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Agent", "Receiver", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
 
         .executableTarget(
             name: "waybill-bench",
             dependencies: [
-                "Agent", "CLinux", "Inventory", "MQTT", "Outbox", "SQLite",
+                "Agent", "CLinux", "Contract", "Inventory", "MQTT", "Outbox", "Receiver", "SQLite",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Benchmarks", swiftSettings: strict),
@@ -72,11 +74,13 @@ let package = Package(
         .target(name: "CFaultVFS", dependencies: ["CSQLite"], path: "Tests/CFaultVFS"),
         tests("OutboxTests", ["CFaultVFS", "Inventory", "Outbox", "SQLite"]),
         tests("MQTTTests", ["MQTT"]),
-        tests("DeliveryTests", ["Delivery", "Inventory", "MQTT"]),
+        tests("ContractTests", ["Contract", "Inventory", "SeededRandom"]),
+        tests("DeliveryTests", ["Contract", "Delivery", "Inventory", "MQTT", "Outbox"]),
+        tests("ReceiverTests", ["Contract", "Inventory", "MQTT", "Receiver", "SQLite", "SeededRandom"]),
         tests(
             "AgentTests",
             [
-                "Agent", "CLinux", "Ingest", "Inventory", "MQTT", "Outbox",
+                "Agent", "CLinux", "Contract", "Delivery", "Ingest", "Inventory", "MQTT", "Outbox", "Receiver", "SQLite",
                 .product(name: "Logging", package: "swift-log"),
             ]),
     ],

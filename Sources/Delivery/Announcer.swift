@@ -1,3 +1,4 @@
+import Contract
 import Inventory
 import MQTT
 import Outbox
@@ -63,7 +64,7 @@ final class Announcer {
             healthRevision = report.revision
             healthSent = report.healthReasons
             let number = try outbox.nextBeacon(session: session)
-            return retained(topics.beacon, try announcementBytes(try beacon(number: number, lanes: lanes)))
+            return retained(topics.beacon, try wireBytes(try beacon(number: number, lanes: lanes)))
         }
     }
 
@@ -115,7 +116,7 @@ final class Announcer {
         let announcement = StateAnnouncement(
             state: state, session: session, instance: outbox.instance,
             agent: isOnline ? settings.agentVersion : nil, at: isOnline ? wallClock().description : nil, reason: reason)
-        return retained(topics.state, try announcementBytes(announcement))
+        return retained(topics.state, try wireBytes(announcement))
     }
 
     private func meta(maxPacket: Int) throws -> Message {
@@ -136,7 +137,7 @@ final class Announcer {
             retention: .init(
                 milliseconds: options.keepMilliseconds, bytes: options.keepBytes, seenDays: options.seenDays),
             timeZone: settings.timeZone)
-        return retained(topics.meta, try announcementBytes(meta))
+        return retained(topics.meta, try wireBytes(meta))
     }
 
     private func laneLines(_ acked: [Int64]) throws -> [BeaconAnnouncement.LaneLine] {
@@ -166,7 +167,7 @@ final class Announcer {
             outbox.sourcePositions().map { ($0.source, $0.position) }, uniquingKeysWith: { first, _ in first })
         return BeaconAnnouncement(
             n: number, session: session, instance: outbox.instance, at: wallClock().description,
-            epoch: outbox.progress.epoch.text, lanes: lanes, sources: report.sourceLines(positions: positions),
+            epoch: outbox.progress.epoch.text, tree: nil, lanes: lanes, sources: report.sourceLines(positions: positions),
             health: healthSent.isEmpty ? "ok" : "degraded", reasons: healthSent)
     }
 

@@ -1,3 +1,4 @@
+package import Contract
 import Synchronization
 
 /// What delivery tells the rest of the agent: connection, acks and what is wrong, safe from any thread.

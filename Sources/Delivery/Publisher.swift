@@ -1,3 +1,4 @@
+import Contract
 package import Inventory
 package import MQTT
 package import Outbox
@@ -109,7 +110,7 @@ package final class Publisher: SessionHandler {
             retained.hasBeacon = true
             judgeWhenComplete(port)
         case (topics.meta, .subscribing), (topics.meta, .awaitingRetained):
-            retained.meta = readAnnouncement(MetaMark.self, from: message.payload).flatMap { Epoch($0.epoch) }
+            retained.meta = readWire(MetaMark.self, from: message.payload).flatMap { Epoch($0.epoch) }
             retained.hasMeta = true
             judgeWhenComplete(port)
         default: break
@@ -130,7 +131,7 @@ package final class Publisher: SessionHandler {
 
     /// A late Will of an older session stands in the retained state: say again that this agent is here.
     private func restorePresence(_ message: InboundMessage, port: SessionPort) {
-        guard let state = readAnnouncement(StateAnnouncement.self, from: message.payload),
+        guard let state = readWire(StateAnnouncement.self, from: message.payload),
             state.state == "offline", state.session != announcer.session
         else { return }
         announcer.sendOnline(port)
@@ -175,7 +176,7 @@ package final class Publisher: SessionHandler {
 
     /// Nil for what no agent wrote.
     private static func mark(_ message: InboundMessage) -> BeaconMark? {
-        guard let beacon = readAnnouncement(WireMark.self, from: message.payload) else { return nil }
+        guard let beacon = readWire(WireMark.self, from: message.payload) else { return nil }
         return Epoch(beacon.epoch).map { BeaconMark(epoch: $0, number: beacon.n, session: beacon.session) }
     }
 

@@ -7,9 +7,9 @@
 
 /// Encodes the events of one site. It owns one buffer, so it is used by one owner and not copied.
 package struct EventEncoder: ~Copyable {
-    private let site: SiteIdentity
+    let site: SiteIdentity
     private let sourcePrefix: String
-    private var json = JSONBytes()
+    var json = JSONBytes()
 
     static let sequenceOffset = #"{"specversion":"1.0","sequence":""#.utf8.count
     static let epochOffset = sequenceOffset + 19 + #"","epoch":""#.utf8.count
@@ -108,7 +108,7 @@ package struct EventEncoder: ~Copyable {
         json.member("traceparent", draft.traceparent)
     }
 
-    private mutating func source(_ name: String) {
+    mutating func source(_ name: String) {
         json.key("source")
         json.string(sourcePrefix, text: name)
     }
@@ -173,7 +173,7 @@ package struct EventEncoder: ~Copyable {
         json.close(UInt8(ascii: "]"))
     }
 
-    private mutating func lines(_ balances: [BalanceLine], subject: String) {
+    mutating func lines(_ balances: [BalanceLine], subject: String) {
         json.key("balances")
         json.open(UInt8(ascii: "["))
         for line in balances {

@@ -28,30 +28,51 @@ package struct Quantity: Hashable, Sendable, Comparable, CustomStringConvertible
 
     /// Reads `-12.5`, `7`, `+0.000001`; nothing else around it, no exponent.
     package init(_ text: String) throws(InventoryError) {
+        switch Self.read(text.utf8) {
+        case .millionths(let value): millionths = value
+        case .malformed: throw Self.malformed(text)
+        case .tooFine: throw Self.tooFine(text)
+        case .tooLarge: throw Self.overflow(text)
+        }
+    }
+
+    /// Reads the same from bytes; nil for what is no quantity.
+    package init?(bytes: UnsafeRawBufferPointer) {
+        guard case .millionths(let value) = Self.read(bytes) else { return nil }
+        millionths = value
+    }
+
+    private enum Reading {
+        case millionths(Int64)
+        case malformed, tooFine, tooLarge
+    }
+
+    @inline(__always)
+    private static func read(_ text: some Collection<UInt8>) -> Reading {
         var value: Int64 = 0
         var fractionDigits = -1
         var digits = 0
         var integerDigits = 0
-        let first = text.utf8.first
+        let first = text.first
         let isNegative = first == UInt8(ascii: "-")
-        for byte in text.utf8.dropFirst(isNegative || first == UInt8(ascii: "+") ? 1 : 0) {
+        for byte in text.dropFirst(isNegative || first == UInt8(ascii: "+") ? 1 : 0) {
             if byte == UInt8(ascii: "."), fractionDigits < 0 {
                 fractionDigits = 0
                 continue
             }
-            guard (0x30...0x39).contains(byte) else { throw Self.malformed(text) }
+            guard (0x30...0x39).contains(byte) else { return .malformed }
             digits += 1
             if fractionDigits >= 0 { fractionDigits += 1 } else if value > 0 || byte > 0x30 { integerDigits += 1 }
             if fractionDigits > 6 {
-                guard byte == 0x30 else { throw Self.tooFine(text) }
+                guard byte == 0x30 else { return .tooFine }
                 continue
             }
-            guard integerDigits <= 12 else { throw Self.overflow(text) }
+            guard integerDigits <= 12 else { return .tooLarge }
             value = value * 10 + Int64(byte - 0x30)
         }
-        guard digits > 0, fractionDigits != 0 else { throw Self.malformed(text) }
+        guard digits > 0, fractionDigits != 0 else { return .malformed }
         for _ in min(6, max(0, fractionDigits))..<6 { value *= 10 }
-        millionths = isNegative ? -value : value
+        return .millionths(isNegative ? -value : value)
     }
 
     private static func malformed(_ text: String) -> InventoryError {

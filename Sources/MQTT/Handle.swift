@@ -50,11 +50,13 @@ final class Handle {
             let codes = UnsafeBufferPointer(start: granted, count: Int(count)).map { $0 }
             Handle.of(data)?.notes.subacks.append(codes)
         }
-        mosquitto_message_v5_callback_set(mosquitto) { _, data, message, _ in
+        mosquitto_message_v5_callback_set(mosquitto) { _, data, message, properties in
             guard let message = message?.pointee, let topic = message.topic else { return }
             let payload = UnsafeRawBufferPointer(start: message.payload, count: Int(message.payloadlen))
             Handle.of(data)?.notes.messages.append(
-                InboundMessage(topic: String(cString: topic), payload: [UInt8](payload), isRetained: message.retain))
+                InboundMessage(
+                    topic: String(cString: topic), payload: [UInt8](payload), isRetained: message.retain,
+                    responseTopic: Handle.responseTopic(properties), correlation: Handle.correlation(properties)))
         }
     }
 
@@ -70,6 +72,26 @@ final class Handle {
         let hasPacket = mosquitto_property_read_int32(
             properties, Int32(MQTT_PROP_MAXIMUM_PACKET_SIZE.rawValue), &packet, false)
         notes.connack = (code, hasMaximum == nil ? nil : Int(maximum), hasPacket == nil ? nil : Int(packet))
+    }
+
+    private static func responseTopic(_ properties: OpaquePointer?) -> String? {
+        var text: UnsafeMutablePointer<CChar>?
+        guard
+            mosquitto_property_read_string(properties, Int32(MQTT_PROP_RESPONSE_TOPIC.rawValue), &text, false) != nil,
+            let text
+        else { return nil }
+        defer { free(text) }
+        return String(cString: text)
+    }
+
+    private static func correlation(_ properties: OpaquePointer?) -> [UInt8] {
+        var bytes: UnsafeMutableRawPointer?
+        var count: UInt16 = 0
+        let found = mosquitto_property_read_binary(
+            properties, Int32(MQTT_PROP_CORRELATION_DATA.rawValue), &bytes, &count, false)
+        guard found != nil, let bytes else { return [] }
+        defer { free(bytes) }
+        return [UInt8](UnsafeRawBufferPointer(start: bytes, count: Int(count)))
     }
 
     /// Forgets what was looked at; the storage stays.
@@ -116,7 +138,7 @@ final class Handle {
                 mosquitto_property_add_int32(&properties, Int32(MQTT_PROP_MAXIMUM_PACKET_SIZE.rawValue), 64 * 1024)
             }
             mosquitto_property_add_int32(
-                &properties, Int32(MQTT_PROP_SESSION_EXPIRY_INTERVAL.rawValue), options.isCleanStart ? 60 : 86_400)
+                &properties, Int32(MQTT_PROP_SESSION_EXPIRY_INTERVAL.rawValue), options.isCleanStart ? 60 : options.sessionExpirySeconds)
             _ = mosquitto_connect_bind_v5(mosquitto, "/nonexistent/waybill", 0, options.keepAlive, nil, properties)
             mosquitto_property_free_all(&properties)
         }
@@ -157,6 +179,7 @@ final class Handle {
         var mid: Int32 = 0
         var properties: OpaquePointer?
         defer { mosquitto_property_free_all(&properties) }
+        if version == .v5 { addRequest(message, to: &properties) }
         if version == .v5, let type = message.contentType {
             mosquitto_property_add_byte(&properties, Int32(MQTT_PROP_PAYLOAD_FORMAT_INDICATOR.rawValue), 1)
             mosquitto_property_add_string(&properties, Int32(MQTT_PROP_CONTENT_TYPE.rawValue), type)
@@ -169,6 +192,20 @@ final class Handle {
         )
         queued += 1
         return code == 0 ? .success(mid) : .failure(MosquittoCode(code: code))
+    }
+
+    private func addRequest(_ message: Message, to properties: inout OpaquePointer?) {
+        if let topic = message.responseTopic {
+            mosquitto_property_add_string(&properties, Int32(MQTT_PROP_RESPONSE_TOPIC.rawValue), topic)
+        }
+        if !message.correlation.isEmpty {
+            mosquitto_property_add_binary(
+                &properties, Int32(MQTT_PROP_CORRELATION_DATA.rawValue), message.correlation,
+                UInt16(clamping: message.correlation.count))
+        }
+        if let expiry = message.expirySeconds {
+            mosquitto_property_add_int32(&properties, Int32(MQTT_PROP_MESSAGE_EXPIRY_INTERVAL.rawValue), expiry)
+        }
     }
 
     /// The same for a form's message; libmosquitto copies all it is given.

@@ -29,6 +29,8 @@ package struct MQTTOptions: Sendable {
     package var version = Version.v5
     /// False keeps the broker's session (for subscribers); an agent always begins clean.
     package var isCleanStart = true
+    /// How long the broker keeps a session that is not clean.
+    package var sessionExpirySeconds: UInt32 = 86_400
     package var username: String?
     package var password: String?
     package var caFile = "/etc/ssl/certs/ca-certificates.crt"
@@ -58,6 +60,11 @@ package struct Message: Sendable {
     package var userProperties: [(String, String)]
     /// For a Will only, in seconds.
     package var willDelaySeconds: UInt32?
+    /// Where an answer is to go, and what it is to carry (MQTT 5).
+    package var responseTopic: String?
+    package var correlation: [UInt8] = []
+    /// After so many seconds a broker that could not deliver it drops it (MQTT 5). Never set on events.
+    package var expirySeconds: UInt32?
 
     package init(
         topic: String, payload: [UInt8], retain: Bool, contentType: String?, userProperties: [(String, String)]
@@ -74,6 +81,9 @@ package struct InboundMessage: Sendable {
     package let topic: String
     package let payload: [UInt8]
     package let isRetained: Bool
+    package var responseTopic: String?
+    /// At most 65,535 bytes; empty where there is none.
+    package var correlation: [UInt8] = []
 }
 
 package struct ConnectionLoss: Sendable {

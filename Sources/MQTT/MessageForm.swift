@@ -47,8 +47,9 @@ package enum PacketSize {
         let properties = message.userProperties.reduce(0) {
             $0 + property(name: $1.0.utf8.count, value: $1.1.utf8.count)
         }
+        let request = (message.responseTopic.map { $0.utf8.count + 3 } ?? 0) + message.correlation.count + 8
         return fixedBytes(topic: message.topic.utf8.count, contentType: message.contentType?.utf8.count ?? 0)
-            + message.payload.count + properties
+            + message.payload.count + properties + request
     }
 
     static func fixedBytes(topic: Int, contentType: Int) -> Int { 5 + topic + 2 + contentType + 3 + slack }

@@ -179,7 +179,7 @@ final class SessionLoop {
     private func turn(_ handle: Handle, _ port: SessionPort) -> ConnectionLoss? {
         if let loss = left(port) { return loss }
         // First what the broker says: a failing write would hide why it closed.
-        let ready = pollSocket(handle, alwaysOut: false)
+        let ready = pollSocket(handle, alwaysOut: false, wait: max(0, min(port.longestWait, Self.longestPoll)))
         var code: Int32 = 0
         if ready & Int32(POLLIN | POLLERR | POLLHUP) != 0 { code = handle.read() }
         if code == 0, handle.wantsWrite { code = handle.write() }
@@ -248,12 +248,12 @@ final class SessionLoop {
         _ = poll(&watched, 1, milliseconds)
     }
 
-    private func pollSocket(_ handle: Handle, alwaysOut: Bool) -> Int32 {
+    private func pollSocket(_ handle: Handle, alwaysOut: Bool, wait: Int64 = longestPoll) -> Int32 {
         let wantsOut = alwaysOut || handle.wantsWrite
         let socket = pollfd(fd: handle.socket, events: Int16(POLLIN | (wantsOut ? POLLOUT : 0)), revents: 0)
         return withUnsafeTemporaryAllocation(of: pollfd.self, capacity: 2) { watched in
             _ = watched.initialize(fromContentsOf: [socket, pollfd(fd: wake, events: Int16(POLLIN), revents: 0)])
-            guard poll(watched.baseAddress, 2, Int32(Self.longestPoll)) > 0 else { return 0 }
+            guard poll(watched.baseAddress, 2, Int32(wait)) > 0 else { return 0 }
             if watched[1].revents != 0 { drainWake() }
             return Int32(watched[0].revents)
         }

@@ -7,6 +7,8 @@ package final class SessionPort {
     package let maxPacketBytes: Int
     private var flight = InFlight()
     private(set) var failure: String?
+    /// The handler wants its next turn within so many milliseconds; 250 by default.
+    package var longestWait: Int64 = 250
     /// The end is ours: a DISCONNECT is owed, or the broker would publish the Will.
     private(set) var isLeaving = false
 

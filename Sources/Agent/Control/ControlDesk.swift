@@ -1,4 +1,5 @@
 import CLinux
+import Contract
 import Delivery
 import FoundationEssentials
 import Glibc
