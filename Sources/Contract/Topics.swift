@@ -12,7 +12,8 @@ package struct Topics: Sendable {
     package var state: String { "\(root)/state" }
     package var beacon: String { "\(root)/beacon" }
     package var meta: String { "\(root)/meta" }
-    package func command(_ verb: CommandVerb) -> String { "\(root)/cmd/\(verb.rawValue)" }
+    package func command(_ verb: CommandVerb) -> String { commandPrefix + verb.rawValue }
+    package var commandPrefix: String { "\(root)/cmd/" }
     /// What an agent subscribes to.
     package var allCommands: String { "\(root)/cmd/+" }
     package func replies(_ requester: String) -> String { "\(root)/rep/\(requester)" }

@@ -26,6 +26,9 @@ package struct DeliverySettings: Sendable {
     package var beaconInterval: Int64 = 30_000
     /// How long the oldest event of a lane may wait for its ack before health says so, in milliseconds.
     package var ageLimits: [Lane: Int64] = [.critical: 60_000, .standard: 300_000, .bulk: 3_600_000]
+    package var commands = CommandSettings()
+    /// The requester whose receipts retention waits for, where it does.
+    package var waitReceipt: String?
 
     package init(site: SiteIdentity, agentVersion: String, timeZone: String) {
         self.site = site

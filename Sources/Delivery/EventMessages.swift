@@ -15,11 +15,14 @@ struct EventMessages {
     /// Bytes; version 00 of the W3C trace context has 55.
     private static let longestTraceparent = 64
 
+    static let contentType = "application/cloudevents+json; charset=utf-8"
+    static let batchContentType = "application/cloudevents-batch+json; charset=utf-8"
+
     init(topic: String, lane: Lane, epoch: Epoch) {
         single = MessageForm(
-            topic: topic, contentType: "application/cloudevents+json; charset=utf-8",
+            topic: topic, contentType: Self.contentType,
             userProperties: [("sequence", ""), ("epoch", epoch.text), ("lane", lane.name), ("traceparent", "")])
-        batch = MessageForm(topic: topic, contentType: "application/cloudevents-batch+json; charset=utf-8")
+        batch = MessageForm(topic: topic, contentType: Self.batchContentType)
     }
 
     mutating func publish(

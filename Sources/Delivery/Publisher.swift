@@ -24,6 +24,7 @@ package final class Publisher: SessionHandler {
     private let topics: Topics
     private let announcer: Announcer
     private let sender: LaneSender
+    private let commands: CommandRunner
 
     private var continuity = Continuity()
     private var phase = Phase.idle
@@ -47,7 +48,7 @@ package final class Publisher: SessionHandler {
 
     package init(
         outbox: Outbox, settings: DeliverySettings, report: DeliveryReport, watermarks: Watermarks,
-        now: @escaping @Sendable () -> Int64, wallClock: @escaping @Sendable () -> Timestamp
+        board: RepairBoard = RepairBoard(), now: @escaping @Sendable () -> Int64, wallClock: @escaping @Sendable () -> Timestamp
     ) {
         self.outbox = outbox
         self.report = report
@@ -58,6 +59,9 @@ package final class Publisher: SessionHandler {
             outbox: outbox, settings: settings, report: report, topics: topics, now: now, wallClock: wallClock)
         sender = LaneSender(
             outbox: outbox, settings: settings, report: report, watermarks: watermarks, topics: topics, now: now,
+            wallClock: wallClock)
+        commands = CommandRunner(
+            outbox: outbox, settings: settings, report: report, board: board, topics: topics, now: now,
             wallClock: wallClock)
     }
 
@@ -80,7 +84,7 @@ package final class Publisher: SessionHandler {
     package func connected(_ port: SessionPort) {
         sender.begin()
         phase = .subscribing(until: now() + Self.subackDeadline)
-        port.subscribe([topics.beacon, topics.meta, topics.state])
+        port.subscribe([topics.beacon, topics.meta, topics.state, topics.allCommands])
     }
 
     package func subscribed(codes: [Int32], port: SessionPort) {
@@ -94,7 +98,8 @@ package final class Publisher: SessionHandler {
             return port.disconnect(reason: "the subscription to the own beacon is refused")
         }
         if codes.contains(where: { $0 >= 0x80 }) {
-            report.trouble("the broker refuses this site's subscription to its meta or state; check its access list")
+            report.trouble(
+                "the broker refuses this site's subscription to its meta, state or commands; check its access list")
         }
         phase = .awaitingRetained(until: now() + Self.retainedDeadline)
         judgeWhenComplete(port)
@@ -113,6 +118,9 @@ package final class Publisher: SessionHandler {
             retained.meta = readWire(MetaMark.self, from: message.payload).flatMap { Epoch($0.epoch) }
             retained.hasMeta = true
             judgeWhenComplete(port)
+        case (_, .live) where message.topic.hasPrefix(topics.commandPrefix):
+            commands.received(message, port: port)
+            commands.refill(port)
         default: break
         }
     }
@@ -205,6 +213,7 @@ package final class Publisher: SessionHandler {
             return port.disconnect(reason: "the first beacon could not be sent")
         }
         phase = .live
+        commands.session = announcer.session
         report.connected()
         refill(port)
     }
@@ -213,13 +222,16 @@ package final class Publisher: SessionHandler {
 
     package func refill(_ port: SessionPort) {
         guard case .live = phase else { return }
+        commands.refillFirst(port)
         if !sender.refill(port) { port.disconnect(reason: "a new epoch began") }
+        commands.refill(port)
     }
 
     package func acknowledged(token: UInt64, reason: UInt8, port: SessionPort) {
         if token == Announcer.token {
             announcer.answered(reason: reason)
         }
+        if commands.acknowledged(token: token, reason: reason) { return }
         sender.acknowledged(token: token, reason: reason, port: port)
     }
 
@@ -233,6 +245,7 @@ package final class Publisher: SessionHandler {
         case .live:
             if announcer.isMetaDue { announcer.sendMeta(port) }
             if announcer.isBeaconDue(now: moment) { announcer.sendBeacon(port, acked: sender.acked) }
+            commands.tick(port)
         default: break
         }
     }
@@ -245,6 +258,7 @@ package final class Publisher: SessionHandler {
     package func lost(_ loss: ConnectionLoss) {
         phase = .idle
         sender.lost(loss)
+        commands.lost()
         // Who left by choice said why; what came of it would hide that.
         report.lost(loss.isOurs ? nil : loss.words)
     }

@@ -29,6 +29,8 @@ package final class SessionPort {
     package var hasRoom: Bool { failure == nil && window.hasRoom && flight.span < Self.longestSpan }
     package var supportsProperties: Bool { options.version == .v5 }
     package var inFlight: Int { window.count }
+    /// How many messages may be in flight just now.
+    package var windowSize: Int { window.size }
 
     /// QoS 1. `lost` means that the connection is over; what was in flight is unknown.
     package func publish(_ message: Message, token: UInt64) -> PublishOutcome {

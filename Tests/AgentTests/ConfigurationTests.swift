@@ -57,10 +57,19 @@ struct ConfigurationTests {
         #expect(problems(minimal.replacing("[mqtt]", with: "[outbox]\n\(line)\n[mqtt]")).count == 1)
     }
 
-    @Test(arguments: ["[commands]\nrequesters = []", "[http]\nlisten = \"x\"", "[lanes.critical]\nmax_age = \"60s\""])
+    @Test(arguments: ["[reconcile]\nat = \"02:30\"", "[http]\nlisten = \"x\"", "[lanes.critical]\nmax_age = \"60s\""])
     func `a key of a later version is refused as such, never ignored`(lines: String) {
         let found = problems(minimal.replacing("[mqtt]", with: "\(lines)\n[mqtt]"))
         #expect(found.count == 1 && found[0].contains("is not available in this version"))
+    }
+
+    @Test(arguments: [
+        ("[commands]\nrequesters = [\"a/b\"]", "requesters"), ("[commands]\nkeys = [\"c2hvcnQ=\"]", "Ed25519"),
+        ("[outbox]\nwait_receipt = \"ingest\"", "no receipt would come"),
+    ])
+    func `commands that could not be carried out are refused`(lines: String, words: String) {
+        let found = problems(minimal.replacing("[mqtt]", with: "\(lines)\n[mqtt]"))
+        #expect(found.count == 1 && found[0].contains(words), "\(found)")
     }
 
     @Test func `two sources of one name are refused`() {

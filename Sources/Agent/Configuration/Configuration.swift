@@ -43,6 +43,7 @@ extension Configuration {
             && delivery.catchUpRate == other.delivery.catchUpRate
             && delivery.noSubscriber == other.delivery.noSubscriber
         if "\(mqtt)" != "\(other.mqtt)" || !isSameDelivery { tables.append("mqtt, lanes") }
+        if delivery.commands != other.delivery.commands { tables.append("commands") }
         if controlSocket != other.controlSocket || outbox.directory != other.outbox.directory { tables.append("agent") }
         if inventory != other.inventory { tables.append("inventory") }
         return tables
@@ -57,5 +58,6 @@ extension Configuration {
         outbox.reserveBytes = limits.reserveBytes
         outbox.keepMilliseconds = limits.keepMilliseconds
         outbox.keepBytes = limits.keepBytes
+        outbox.waitReceipt = limits.waitReceipt
     }
 }

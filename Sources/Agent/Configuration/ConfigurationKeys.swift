@@ -61,7 +61,7 @@ enum ConfigurationKeys {
         "source.format.type": ["fixed", "jsonl", "xml", "x12", "edifact", "idoc"],
     ]
 
-    static let all: [ConfigurationKey] = site + mqtt + agent + outbox + lanes + inventory + later + source
+    static let all: [ConfigurationKey] = site + mqtt + agent + outbox + lanes + commands + inventory + later + source
 
     private static let site = [
         ConfigurationKey("site", .table),
@@ -114,7 +114,17 @@ enum ConfigurationKeys {
         ConfigurationKey("outbox.keep", .duration(0...315_360_000_000), "\"7d\"", "acked events are kept this long"),
         ConfigurationKey(
             "outbox.keep_bytes", .size(0...1_099_511_627_776), "\"1GiB\"", "beyond it acked events go earlier"),
-        ConfigurationKey("outbox.wait_receipt", .text, isLater: true),
+        ConfigurationKey(
+            "outbox.wait_receipt", .text, "",
+            "a requester: nothing goes before it said that it has it; at the limit reading stops"),
+    ]
+
+    private static let commands = [
+        ConfigurationKey("commands", .table),
+        ConfigurationKey(
+            "commands.requesters", .texts, "[]", "who may ask for replays and resyncs, e.g. [\"ingest\"]; empty: nobody"),
+        ConfigurationKey(
+            "commands.keys", .texts, "[]", "Ed25519 public keys in base64; where there are some, commands must be signed"),
     ]
 
     private static let lanes =
@@ -139,7 +149,7 @@ enum ConfigurationKeys {
         ConfigurationKey("inventory.unused", .texts, "[]", "buckets this WMS does not know, e.g. [\"damaged\"]"),
     ]
 
-    private static let later = ["commands", "http", "reconcile", "availability"].map {
+    private static let later = ["http", "reconcile", "availability"].map {
         ConfigurationKey($0, .table, isLater: true)
     }
 

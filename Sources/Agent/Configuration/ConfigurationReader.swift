@@ -1,3 +1,4 @@
+import Contract
 import Delivery
 import FoundationEssentials
 import Ingest
@@ -107,8 +108,10 @@ struct ConfigurationReader {
         guard let site else { return nil }
         var outbox = OutboxOptions(
             directory: dataDirectory, site: site, rules: rules, programVersion: WaybillVersion.text)
-        limits(root.table("outbox"), &outbox)
         var delivery = DeliverySettings(site: site, agentVersion: WaybillVersion.text, timeZone: timeZone)
+        delivery.commands = commands(root.table("commands"))
+        limits(root.table("outbox"), requesters: delivery.commands.requesters, &outbox)
+        delivery.waitReceipt = outbox.waitReceipt
         delivery.weights.merge(lanes) { $1 }
         var unreadable: [String] = []
         let mqtt = self.mqtt(
@@ -164,7 +167,27 @@ struct ConfigurationReader {
         return weights
     }
 
-    private func limits(_ table: ConfigurationTable, _ outbox: inout OutboxOptions) {
+    private func commands(_ table: ConfigurationTable) -> CommandSettings {
+        var commands = CommandSettings()
+        commands.requesters = Set(table.texts("requesters") ?? [])
+        for name in commands.requesters.sorted() where !SiteIdentity.isName(name) {
+            table.wrong("requesters", "\"\(name)\" wants letters, digits, '.', '_' and '-', at most 64")
+        }
+        commands.keys = table.texts("keys") ?? []
+        for key in commands.keys where VerificationKey(key) == nil {
+            table.wrong("keys", "\"\(key)\" is no base64 of the 32 bytes of an Ed25519 public key")
+        }
+        table.finish()
+        return commands
+    }
+
+    private func limits(_ table: ConfigurationTable, requesters: Set<String>, _ outbox: inout OutboxOptions) {
+        if let name = table.text("wait_receipt"), !name.isEmpty {
+            outbox.waitReceipt = name
+            if !requesters.contains(name) {
+                table.wrong("wait_receipt", "\"\(name)\" is none of commands.requesters, so no receipt would come")
+            }
+        }
         outbox.limitBytes = table.measure("limit") ?? outbox.limitBytes
         outbox.reserveBytes = table.measure("reserve") ?? outbox.reserveBytes
         outbox.keepBytes = table.measure("keep_bytes") ?? outbox.keepBytes

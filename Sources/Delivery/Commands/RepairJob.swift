@@ -1,0 +1,63 @@
+import Contract
+import Inventory
+import MQTT
+import Outbox
+
+/// A replay or a snapshot under way, for a command or for a technician.
+struct RepairJob {
+    enum Work {
+        case replay(ReplayJob)
+        case snapshot(SnapshotJob)
+    }
+
+    enum Origin {
+        case command(Command)
+        case technician(order: Int64, actor: String, subject: String)
+    }
+
+    /// Where a technician's repair begins again after a lost connection.
+    enum Place {
+        case sequence(Int64)
+        case snapshot(SnapshotJob)
+    }
+
+    let id: Int64
+    let origin: Origin
+    var work: Work
+    private(set) var confirmed: Place?
+
+    init(id: Int64, origin: Origin, work: Work) {
+        self.id = id
+        self.origin = origin
+        self.work = work
+        confirmed = place
+    }
+
+    var isTechnicians: Bool { if case .technician = origin { true } else { false } }
+
+    var place: Place {
+        switch work {
+        case .replay(let job): .sequence(job.next)
+        case .snapshot(let job): .snapshot(job)
+        }
+    }
+
+    mutating func confirm(_ place: Place) { confirmed = place }
+
+    mutating func rewind() {
+        switch (work, confirmed) {
+        case (.replay(var job), .sequence(let sequence)):
+            job.rewind(to: sequence)
+            work = .replay(job)
+        case (_, .snapshot(let job)): work = .snapshot(job)
+        default: break
+        }
+    }
+
+    var sent: Int64 {
+        switch work {
+        case .replay(let job): job.sent
+        case .snapshot(let job): job.keys
+        }
+    }
+}
