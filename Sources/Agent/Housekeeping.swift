@@ -64,7 +64,7 @@ final class Housekeeping {
     private func turn() {
         do {
             let (epoch, pending) = watermarks.take()
-            if !pending.isEmpty { try outbox.acknowledge(pending, of: epoch) }
+            if !pending.isEmpty { try outbox.acknowledge(pending, of: epoch, now: Clocks.wall()) }
             guard Clocks.monotonic() >= nextPrune else { return }
             let count = try outbox.prune(now: Clocks.wall(), monotonic: Clocks.monotonic())
             nextPrune = Clocks.monotonic() + (count == 0 ? pruneInterval : pruneStep)

@@ -59,12 +59,12 @@ final class Announcer {
     func sendBeacon(_ port: SessionPort, acked: [Int64]) -> PublishOutcome? {
         lastBeaconAt = now()
         return announce(port, "beacon") {
-            let lanes = try laneLines(acked)
+            let facts = try outbox.nextBeacon(session: session)
+            let lanes = try laneLines(acked, facts.progress)
             report.late(lanes.compactMap(lateness))
             healthRevision = report.revision
             healthSent = report.healthReasons
-            let number = try outbox.nextBeacon(session: session)
-            return retained(topics.beacon, try wireBytes(try beacon(number: number, lanes: lanes)))
+            return retained(topics.beacon, try wireBytes(try beacon(facts, lanes: lanes)))
         }
     }
 
@@ -140,8 +140,8 @@ final class Announcer {
         return retained(topics.meta, try wireBytes(meta))
     }
 
-    private func laneLines(_ acked: [Int64]) throws -> [BeaconAnnouncement.LaneLine] {
-        let progress = outbox.progress
+    private func laneLines(_ acked: [Int64], _ progress: Progress) throws -> [BeaconAnnouncement.LaneLine] {
+        let receipts = try outbox.receipts
         let reader = try outbox.reader()
         return try Lane.allCases.map { lane in
             let line = progress.lanes[lane]
@@ -151,8 +151,14 @@ final class Announcer {
             let age = waiting.capturedAt.map { max(0, wallClock().milliseconds - $0.milliseconds) } ?? 0
             return BeaconAnnouncement.LaneLine(
                 name: lane.name, epoch: progress.epoch.text, head: line.head, acked: acked, oldest: waiting.oldest,
-                backlog: backlog, backlogBytes: waiting.meanBytes * backlog, oldestUnackedAge: backlog > 0 ? age : 0)
+                backlog: backlog, backlogBytes: waiting.meanBytes * backlog, oldestUnackedAge: backlog > 0 ? age : 0,
+                receipted: Self.receipted(receipts, lane, waitingFor: settings.waitReceipt))
         }
+    }
+
+    /// Of the requester that retention waits for, else the furthest of all.
+    private static func receipted(_ receipts: [Receipt], _ lane: Lane, waitingFor requester: String?) -> Int64? {
+        receipts.filter { $0.lane == lane && (requester == nil || $0.requester == requester) }.map(\.sequence).max()
     }
 
     /// Words for a lane whose oldest event waits longer than allowed.
@@ -162,12 +168,12 @@ final class Announcer {
         return "lane \(line.name): events wait longer than \(limit / 1_000) s for the broker"
     }
 
-    private func beacon(number: Int64, lanes: [BeaconAnnouncement.LaneLine]) throws -> BeaconAnnouncement {
+    private func beacon(_ facts: BeaconFacts, lanes: [BeaconAnnouncement.LaneLine]) throws -> BeaconAnnouncement {
         let positions = try Dictionary(
             outbox.sourcePositions().map { ($0.source, $0.position) }, uniquingKeysWith: { first, _ in first })
         return BeaconAnnouncement(
-            n: number, session: session, instance: outbox.instance, at: wallClock().description,
-            epoch: outbox.progress.epoch.text, tree: nil, lanes: lanes, sources: report.sourceLines(positions: positions),
+            n: facts.number, session: session, instance: outbox.instance, at: wallClock().description,
+            epoch: facts.progress.epoch.text, tree: facts.root?.hex, lanes: lanes, sources: report.sourceLines(positions: positions),
             health: healthSent.isEmpty ? "ok" : "degraded", reasons: healthSent)
     }
 

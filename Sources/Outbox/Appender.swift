@@ -58,11 +58,13 @@ struct Appender {
     }
 
     private mutating func commit(_ body: (inout Appender) throws -> Void) throws -> AppendResult {
+        var changes: [TreeChange] = []
         try journal.connection.transaction {
             try body(&self)
-            try balances.writeDirty(journal.statements.upsertStock)
+            changes = try balances.writeDirty(journal.statements.upsertStock)
             try writeHeads()
         }
+        journal.tree.apply(changes)
         for lane in Lane.allCases { journal.progress.lanes[lane].head = heads[lane] }
         journal.balances = balances
         journal.sources.merge(newSources) { _, new in new }

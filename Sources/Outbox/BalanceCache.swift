@@ -6,7 +6,10 @@ import SQLite
 struct BalanceCache {
     private struct Entry {
         let key: StockKey
+        let leaf: UInt16
         var balance: Balance
+        /// Of the line as the table holds it; nil: it holds none.
+        var sum: LineSum?
         var isDirty = false
     }
 
@@ -35,8 +38,9 @@ struct BalanceCache {
     /// Where a key's balance stands until the batch ends; read from the table when it is not known.
     mutating func place(of key: StockKey, rules: InventoryRules, select: Statement) throws -> Int {
         if let place = places[key] { return place }
-        let balance = try Self.read(key, select) ?? Balance(rules: rules)
-        entries.append(Entry(key: key, balance: balance))
+        let stored = try Self.read(key, select)
+        let sum = stored.map { BalanceLine(key: key, balance: $0).sum }
+        entries.append(Entry(key: key, leaf: key.leaf, balance: stored ?? Balance(rules: rules), sum: sum))
         places[key] = entries.count - 1
         return entries.count - 1
     }
@@ -52,19 +56,28 @@ struct BalanceCache {
         }
     }
 
-    /// Writes what the batch changed, once a key.
-    mutating func writeDirty(_ upsert: Statement) throws {
+    /// Writes what the batch changed, once a key; what that means for the stock tree.
+    mutating func writeDirty(_ upsert: Statement) throws -> [TreeChange] {
+        var changes: [TreeChange] = []
+        changes.reserveCapacity(dirty.count)
         for place in dirty {
-            try Self.write(entries[place].key, entries[place].balance, upsert)
+            let entry = entries[place]
+            try Self.write(entry, upsert)
+            let sum = BalanceLine(key: entry.key, balance: entry.balance).sum
+            changes.append(TreeChange(key: entry.key, leaf: entry.leaf, before: entry.sum, after: sum))
+            entries[place].sum = sum
             entries[place].isDirty = false
         }
         dirty.removeAll(keepingCapacity: true)
-        guard entries.count > Self.capacity else { return }
-        places.removeAll(keepingCapacity: true)
-        entries.removeAll(keepingCapacity: true)
+        if entries.count > Self.capacity {
+            places.removeAll(keepingCapacity: true)
+            entries.removeAll(keepingCapacity: true)
+        }
+        return changes
     }
 
-    private static func write(_ key: StockKey, _ balance: Balance, _ upsert: Statement) throws {
+    private static func write(_ entry: Entry, _ upsert: Statement) throws {
+        let (key, balance) = (entry.key, entry.balance)
         upsert.bind(1, text: key.sku)
         upsert.bind(2, text: key.location)
         upsert.bind(3, text: key.lot)
@@ -74,6 +87,7 @@ struct BalanceCache {
             if let value = balance.stored(bucket) { upsert.bind(column, value) } else { upsert.bindNull(column) }
         }
         upsert.bind(11, balance.version)
+        upsert.bind(12, Int64(entry.leaf))
         try upsert.run()
     }
 
@@ -81,7 +95,12 @@ struct BalanceCache {
         SELECT unrestricted, quarantined, damaged, blocked, allocated, in_transit, version FROM stock
         WHERE sku = ?1 AND location = ?2 AND lot = ?3 AND owner = ?4
         """
-    static let upsertSQL = "INSERT OR REPLACE INTO stock VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
+    /// The leaf of a row that is there stays as it is, and so does its index.
+    static let upsertSQL = """
+        INSERT INTO stock VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+        ON CONFLICT DO UPDATE SET unrestricted = ?5, quarantined = ?6, damaged = ?7, blocked = ?8, allocated = ?9,
+            in_transit = ?10, version = ?11
+        """
 
     private static func read(_ key: StockKey, _ select: Statement) throws -> Balance? {
         defer { select.reset() }

@@ -10,12 +10,17 @@ enum Epochs {
     /// Never more rows than this in one transaction.
     private static let page: Int64 = 512
 
-    static func start(_ journal: Journal, above: [Epoch], reason: String, now: Timestamp) throws -> Epoch {
+    static func start(
+        _ journal: Journal, above: [Epoch], reason: String, actor: String, now: Timestamp
+    ) throws -> Epoch {
         let old = journal.progress.epoch
         let epoch = Epoch.mint(now: now, above: above + [old], random: .random(in: 0...UInt16.max))
         journal.isStale = true
         try journal.connection.transaction {
             try insert(epoch, reason: reason, ordinal: journal.ordinal + 1, journal.connection)
+            try AuditLog.insert(
+                AuditEntry(at: now, actor: actor, action: "epoch", subject: epoch.text, outcome: "begun: \(reason)"),
+                journal.connection)
         }
         try finish(journal.connection)
         (journal.ordinal, journal.progress) = try Journal.readProgress(journal.connection)

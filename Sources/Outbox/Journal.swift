@@ -13,12 +13,17 @@ final class Journal {
     let upkeep: Upkeep
     var encoder: EventEncoder
     let statements: Statements
+    /// Changes after COMMIT returned, as all mirrors do.
+    var tree: KeptTree
+    var receipts: ReceiptMirror
+    /// The last time that a caller gave.
+    var now: Timestamp
     /// The mirrors may differ from the file: it must be opened again.
     var isStale = false
 
     /// Opens or makes the file; only a new one asks the closures, `begunAfter` for the name of a damaged file.
     init(
-        path: String, options: OutboxOptions, mintEpoch: () -> Epoch, mintInstance: () -> String,
+        path: String, options: OutboxOptions, now: Timestamp, mintEpoch: () -> Epoch, mintInstance: () -> String,
         begunAfter: () -> String?
     ) throws {
         self.path = path
@@ -33,6 +38,10 @@ final class Journal {
                 try Epochs.insert(epoch, reason: "new outbox", ordinal: 1, connection)
                 try connection.execute("INSERT OR REPLACE INTO facts VALUES ('instance', '\(instance)')")
                 if let damaged {
+                    try AuditLog.insert(
+                        AuditEntry(
+                            at: now, actor: "agent", action: "epoch", subject: epoch.text,
+                            outcome: "begun after damage; the old outbox is kept as \(damaged)"), connection)
                     try connection.execute("INSERT OR REPLACE INTO facts VALUES ('begun_after', '\(damaged)')")
                 }
             }
@@ -42,6 +51,9 @@ final class Journal {
         encoder = EventEncoder(site: options.site)
         try Epochs.finish(connection)
         (ordinal, progress) = try Self.readProgress(connection)
+        tree = KeptTree(isEmpty: try connection.integer("SELECT count(*) FROM (SELECT 1 FROM stock LIMIT 1)") == 0)
+        receipts = try ReceiptMirror(connection)
+        self.now = now
         let rows = try connection.prepare("SELECT name, id, horizon FROM sources")
         while try rows.step() {
             sources[rows.text(0) ?? ""] = JournalSource(id: rows.integer(1), horizon: rows.integer(2))
@@ -90,7 +102,7 @@ final class Journal {
 /// What is prepared once for the life of a connection.
 struct Statements {
     let insertCapture, selectPosition, insertEvent, updateLane, ackLane, sizeOf, putCheckpoint: Statement
-    let selectStock, upsertStock, insertSeen, selectSeen, deleteSeen, countSeen, insertReject, putFact: Statement
+    let selectStock, upsertStock, insertSeen, selectSeen, deleteSeen, countSeen, insertReject, putFact, putMark: Statement
 
     init(_ connection: Connection) throws {
         insertCapture = try connection.prepare("INSERT INTO captures(source, at, position) VALUES (?1, ?2, ?3)")
@@ -115,6 +127,7 @@ struct Statements {
         insertReject = try connection.prepare(
             "INSERT INTO rejects(source, at, position, code, message, identity, bytes) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
         )
+        putMark = try connection.prepare(Marks.upsertSQL)
         putFact = try connection.prepare("INSERT OR REPLACE INTO facts VALUES (?1, ?2)")
     }
 }

@@ -39,7 +39,7 @@ struct Opening {
         }
         let (files, now) = (files, now)
         return try Journal(
-            path: files.path, options: options,
+            path: files.path, options: options, now: now,
             mintEpoch: {
                 let known = files.asides.suffix(Self.mostAsides).compactMap {
                     Self.lastEpoch("\(files.directory)/\($0)")

@@ -13,15 +13,15 @@ extension Outbox {
         }
     }
 
-    /// The number of the next beacon; it and the session are stored on return.
-    package func nextBeacon(session: String) throws -> Int64 {
+    /// The number of the next beacon, and what it tells; number and session are stored on return.
+    package func nextBeacon(session: String) throws -> BeaconFacts {
         try write { journal in
             let number = (Int64(try journal.fact("beacon") ?? "") ?? 0) + 1
             try journal.connection.transaction {
                 try journal.setFact("beacon", String(number))
                 try journal.setFact("beacon_session", session)
             }
-            return number
+            return BeaconFacts(number: number, progress: journal.progress, root: journal.tree.root())
         }
     }
 
@@ -31,6 +31,14 @@ extension Outbox {
             (Int64(try journal.fact("beacon") ?? "") ?? 0, try journal.fact("beacon_session") ?? "")
         }
     }
+}
+
+/// What a beacon tells of one commit.
+package struct BeaconFacts: Sendable {
+    package var number: Int64
+    package var progress: Progress
+    /// Nil until the stock tree is built.
+    package var root: Digest?
 }
 
 /// Rejects.

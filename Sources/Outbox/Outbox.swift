@@ -67,6 +67,7 @@ package final class Outbox: Sendable {
             options.reserveBytes = other.reserveBytes
             options.keepMilliseconds = other.keepMilliseconds
             options.keepBytes = other.keepBytes
+            options.waitReceipt = other.waitReceipt
         }
         try write { $0.upkeep.progress = nil }
     }
@@ -99,8 +100,8 @@ package final class Outbox: Sendable {
 
     /// Raises watermarks: only up, never past the head. Those of another epoch than `epoch` count other events and are
     /// ignored.
-    package func acknowledge(_ watermarks: [Lane: Int64], of epoch: Epoch? = nil) throws {
-        try write { journal in
+    package func acknowledge(_ watermarks: [Lane: Int64], of epoch: Epoch? = nil, now: Timestamp? = nil) throws {
+        try write(now) { journal in
             var progress = journal.progress
             if let epoch, epoch != progress.epoch { return }
             try journal.connection.transaction {
@@ -119,6 +120,7 @@ package final class Outbox: Sendable {
                     update.bind(2, journal.ordinal)
                     update.bind(3, Int64(lane.rawValue))
                     try update.run()
+                    try Marks.put(lane, acked, who: "", journal)
                 }
             }
             journal.progress = progress
@@ -154,8 +156,11 @@ package final class Outbox: Sendable {
     }
 
     /// A new epoch above all in `above`; what is not acked moves into it in order, with its id.
-    package func startEpoch(above: [Epoch], reason: String, now: Timestamp) throws -> Epoch {
-        try write(now) { try Epochs.start($0, above: above, reason: reason, now: now) }
+    /// `actor`: who wanted it, for the audit log.
+    package func startEpoch(
+        above: [Epoch], reason: String, now: Timestamp, actor: String = "agent"
+    ) throws -> Epoch {
+        try write(now) { try Epochs.start($0, above: above, reason: reason, actor: actor, now: now) }
     }
 
     /// Says that the run ends in order, and lets go of the file. Every later call that needs it throws `closed`.
@@ -248,6 +253,7 @@ package final class Outbox: Sendable {
             do {
                 // Bound in this scope alone, so that nothing keeps the file open while `recover` opens it again.
                 guard let journal = writer.journal else { throw OutboxError.closed }
+                journal.now = writer.now
                 let result = try body(journal)
                 let progress = journal.progress
                 mirror.withLock { $0.progress = progress }

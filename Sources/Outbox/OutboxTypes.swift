@@ -17,6 +17,8 @@ package struct OutboxOptions: Sendable {
     /// Identities are remembered this many days, and at most `seenLimit` a source; both move by whole days.
     package var seenDays: Int64 = 45
     package var seenLimit: Int64 = 5_000_000
+    /// Nothing acked is pruned before this requester said that it has it; nil: nobody is waited for.
+    package var waitReceipt: String?
     /// A write-ahead log beyond it is emptied into the file by a truncating checkpoint.
     package var walLimitBytes: Int64 = 64 << 20
     /// The name of the SQLite VFS, for tests that fail the disk; nil is the system's own.

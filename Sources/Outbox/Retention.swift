@@ -24,7 +24,11 @@ struct Retention {
         upkeep.progress = nil
         var count = 0
         if isChanged || upkeep.hasMoreEvents || trustsAge && now.milliseconds > upkeep.eventsDue {
-            count += try pruneEvents()
+            let events = try pruneEvents()
+            if events > 0 { try Marks.prune(journal, limit: Self.step) }
+            count += events
+            count += try AuditLog.prune(journal.connection, limit: Self.step)
+            count += try CommandLog.prune(journal.connection, now: now, limit: Self.step)
         }
         if count > 0 || upkeep.mayPruneCaptures { count += try pruneCaptures() }
         let seen = SeenRetention(journal: journal, options: options, now: now, trustsAge: trustsAge)
@@ -57,7 +61,9 @@ struct Retention {
     /// Oldest capture first over all epochs and lanes; looks at one row a lane when there is nothing to do.
     private func pruneEvents() throws -> Int {
         defer { upkeep.resetRows() }
-        var lanes = try AckedLane.all(upkeep)
+        var lanes = try AckedLane.all(upkeep) { epoch, lane, acked in
+            min(acked, journal.receipts.bound(epoch: epoch, lane: lane, waitingFor: options.waitReceipt))
+        }
         var excess = lanes.reduce(0) { $0 + $1.kept } - options.keepBytes
         let oldest = now.milliseconds - options.keepMilliseconds
         var slots: [Int64] = []
@@ -156,7 +162,7 @@ struct Retention {
 }
 
 /// The acked events of one lane of one epoch, from the oldest on.
-private struct AckedLane {
+struct AckedLane {
     let epoch: Int64
     let lane: Int64
     let kept: Int64
@@ -167,7 +173,8 @@ private struct AckedLane {
     /// A lane without rows comes last.
     var order: Int64 { next?.capture ?? .max }
 
-    static func all(_ upkeep: Upkeep) throws -> [AckedLane] {
+    /// `bound`: up to which sequence of an epoch's lane events may go, given what is acked.
+    static func all(_ upkeep: Upkeep, bound: (Int64, Int64, Int64) -> Int64) throws -> [AckedLane] {
         let select = upkeep.ackedLanes
         defer { select.reset() }
         var lanes: [AckedLane] = []
@@ -175,7 +182,7 @@ private struct AckedLane {
             let rows = try upkeep.rows(lanes.count)
             let start = select.integer(0) << 48 | select.integer(1) << 44
             rows.bind(1, start)
-            rows.bind(2, start + select.integer(2))
+            rows.bind(2, start + bound(select.integer(0), select.integer(1), select.integer(2)))
             var lane = AckedLane(
                 epoch: select.integer(0), lane: select.integer(1), kept: select.integer(3), rows: rows)
             try lane.step()

@@ -1,3 +1,4 @@
+import Inventory
 import SQLite
 
 // The journal's tables.
@@ -5,11 +6,18 @@ import SQLite
 // An event's `slot` packs where it stands: epoch ordinal (15 bits), lane (4 bits), sequence (44 bits). So appending is
 // appending, a lane's page is one range, and no second index is paid for. A lane's `kept` is what its acked events that
 // are not pruned yet hold in bytes. Days count from 1970-01-01 UTC.
+// `marks` tell by the second how far a lane was acked (`who` is empty) and receipted.
 
 enum Schema {
     static func migrator(programVersion: String) -> Migrator {
         Migrator(
-            [Migration(name: "journal", rewrites: false) { try $0.execute(journal) }], programVersion: programVersion)
+            [
+                Migration(name: "journal", rewrites: false) { try $0.execute(journal) },
+                Migration(name: "contract", rewrites: false) { connection in
+                    try connection.execute(contract)
+                    try fillLeaves(connection)
+                },
+            ], programVersion: programVersion)
     }
 
     private static let journal = """
@@ -36,4 +44,26 @@ enum Schema {
         CREATE TABLE dead_letters(slot INTEGER PRIMARY KEY, reason TEXT NOT NULL, payload BLOB NOT NULL);
         CREATE TABLE facts(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
         """
+
+    private static let contract = """
+        ALTER TABLE stock ADD COLUMN leaf INTEGER;
+        CREATE INDEX stock_of_leaf ON stock(leaf);
+        CREATE TABLE marks(epoch INTEGER NOT NULL, lane INTEGER NOT NULL, who TEXT NOT NULL, second INTEGER NOT NULL,
+            sequence INTEGER NOT NULL, PRIMARY KEY(epoch, lane, who, second)) WITHOUT ROWID;
+        CREATE TABLE receipts(requester TEXT NOT NULL, epoch INTEGER NOT NULL, lane INTEGER NOT NULL,
+            sequence INTEGER NOT NULL, at INTEGER NOT NULL, PRIMARY KEY(requester, epoch, lane)) WITHOUT ROWID;
+        CREATE TABLE commands(number INTEGER PRIMARY KEY AUTOINCREMENT, requester TEXT NOT NULL, id TEXT NOT NULL,
+            verb TEXT NOT NULL, at INTEGER NOT NULL, reply BLOB, UNIQUE(requester, id));
+        CREATE TABLE audit(id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, actor TEXT NOT NULL,
+            action TEXT NOT NULL, subject TEXT NOT NULL, outcome TEXT NOT NULL);
+        """
+
+    private static func fillLeaves(_ connection: Connection) throws {
+        try connection.register("waybill_leaf", argumentCount: 4, deterministic: true) { call in
+            let fields = (0..<4).map { call.text($0) ?? "" }
+            let key = StockKey(sku: fields[0], location: fields[1], lot: fields[2], owner: fields[3])
+            call.result(integer: Int64(key.leaf))
+        }
+        try connection.execute("UPDATE stock SET leaf = waybill_leaf(sku, location, lot, owner)")
+    }
 }

@@ -38,11 +38,7 @@ enum Tombstones {
             throw OutboxError(
                 code: .unknownSequence, message: "no event stands there", hint: "it was pruned or never given")
         }
-        let id = select.withBytes(0) { bytes in
-            EventID(
-                high: UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self)),
-                low: UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self)))
-        }
+        let id = select.withBytes(0) { EventID(stored: $0) }
         return (id, Int(select.integer(1)), select.bytes(2))
     }
 }

@@ -73,8 +73,8 @@ struct OutboxTests {
         let first = try outbox.mintSession(now: temporary.now, above: nil)
         let second = try outbox.mintSession(now: Timestamp(milliseconds: 0), above: nil)
         #expect(second > first)
-        #expect(try outbox.nextBeacon(session: second) == 1)
-        #expect(try outbox.nextBeacon(session: second) == 2)
+        #expect(try outbox.nextBeacon(session: second).number == 1)
+        #expect(try outbox.nextBeacon(session: second).number == 2)
         #expect(try outbox.lastBeacon().number == 2)
     }
 

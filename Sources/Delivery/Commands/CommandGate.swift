@@ -1,6 +1,6 @@
 import Contract
 import FoundationEssentials
-package import Inventory
+import Inventory
 import MQTT
 
 /// Who may ask, and how they prove it.
