@@ -55,7 +55,7 @@ let package = Package(
         .executableTarget(
             name: "waybill",
             dependencies: [
-                "Agent", "Receiver", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Agent", "CLinux", "Inventory", "Receiver", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
 

@@ -30,6 +30,9 @@ package struct Balance: Sendable, Hashable {
         for bucket in Bucket.allCases { hasher.combine(stored(bucket)) }
     }
 
+    /// A figure as somebody else's rules gave it.
+    package mutating func put(_ quantity: Quantity, in bucket: Bucket) { put(quantity.millionths, in: bucket) }
+
     private mutating func put(_ millionths: Int64, in bucket: Bucket) {
         figures[Int(bucket.rawValue)] = millionths
         known |= 1 << bucket.rawValue

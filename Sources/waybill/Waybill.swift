@@ -9,7 +9,7 @@ struct Waybill: ParsableCommand {
         version: WaybillVersion.text,
         subcommands: [
             StatusCommand.self, OutboxCommand.self, WatchCommand.self, RejectsCommand.self, RunCommand.self,
-            CheckCommand.self, TryCommand.self, DemoCommand.self, VersionCommand.self,
+            CheckCommand.self, TryCommand.self, ReceiveCommand.self, DemoCommand.self, VersionCommand.self,
         ],
         defaultSubcommand: StatusCommand.self)
 }

@@ -5,11 +5,13 @@ import Testing
 struct BoundaryTests {
     private static let allowed: [String: Set<String>] = [
         "SQLite": [], "Inventory": [], "MQTT": [],
+        "Contract": ["Inventory"],
         "Ingest": ["Inventory", "SQLite"],
         "Outbox": ["Inventory", "SQLite"],
-        "Delivery": ["Inventory", "MQTT", "Outbox"],
-        "Agent": ["Delivery", "Ingest", "Inventory", "MQTT", "Outbox", "SQLite"],
-        "waybill": ["Agent"],
+        "Delivery": ["Contract", "Inventory", "MQTT", "Outbox"],
+        "Receiver": ["Contract", "Inventory", "MQTT", "SQLite"],
+        "Agent": ["Contract", "Delivery", "Ingest", "Inventory", "MQTT", "Outbox", "Receiver", "SQLite"],
+        "waybill": ["Agent", "Inventory", "Receiver"],
     ]
 
     private static var sources: URL {

@@ -106,7 +106,7 @@ final class ConfigurationTable {
     func measure(_ key: String) -> Int64? {
         guard let value = value(key), let kind = ConfigurationKeys.find(full(key))?.kind else { return nil }
         guard let (units, range) = Self.measure(kind) else { return nil }
-        guard let number = units.isEmpty ? value.int.map(Int64.init) : number(value.string, units) else {
+        guard let number = units.isEmpty ? value.int.map(Int64.init) : Self.number(value.string, units) else {
             let wanted = units.isEmpty ? "a whole number" : "text such as \(Self.sample(kind))"
             wrong(key, "wants \(wanted)\(units.isEmpty ? "" : "; units: \(Self.names(units))")")
             return nil
@@ -137,7 +137,9 @@ final class ConfigurationTable {
         }
     }
 
-    private func number(_ text: String?, _ units: [String: Int64]) -> Int64? {
+    static func duration(_ text: String) -> Int64? { number(text, durations) }
+
+    private static func number(_ text: String?, _ units: [String: Int64]) -> Int64? {
         guard let text else { return nil }
         let digits = text.prefix { ("0"..."9").contains($0) }
         guard let number = Int64(digits), let factor = units[String(text.dropFirst(digits.count))] else { return nil }
@@ -223,3 +225,6 @@ final class ConfigurationTable {
         return "is no key of this version" + (near.map { $0.1 <= 3 ? "; did you mean \"\($0.0)\"?" : "" } ?? "")
     }
 }
+
+/// Milliseconds of a text such as `30s`, as configuration and command line write it; nil for what is none.
+package func milliseconds(ofDuration text: String) -> Int64? { ConfigurationTable.duration(text) }
