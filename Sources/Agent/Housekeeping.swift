@@ -66,6 +66,8 @@ final class Housekeeping {
             let (epoch, pending) = watermarks.take()
             if !pending.isEmpty { try outbox.acknowledge(pending, of: epoch, now: Clocks.wall()) }
             guard Clocks.monotonic() >= nextPrune else { return }
+            // Only after a start, or after the file had to be opened again, is there anything to do.
+            while try !outbox.buildTree(), !stop.isSet {}
             let count = try outbox.prune(now: Clocks.wall(), monotonic: Clocks.monotonic())
             nextPrune = Clocks.monotonic() + (count == 0 ? pruneInterval : pruneStep)
         } catch {

@@ -37,6 +37,7 @@ final class IngestLoop {
     private var sources: [SourceRun] = []
     private var described: [String] = []
     private var statuses: [String: String] = [:]
+    private var behind: [String: Int64] = [:]
     private var lastCommit: Int64 = 0
 
     init(
@@ -149,10 +150,17 @@ final class IngestLoop {
             let result = try source.read(maxBytes: limits.bytes, now: Clocks.wall(), monotonic: Clocks.monotonic())
             if let batch = result.batch { batches.append(batch) }
             more = more || result.more
+            note(isBehind: result.more, source.name)
             note(result, of: source.name)
         }
         describeSources()
         return (batches, more)
+    }
+
+    private func note(isBehind: Bool, _ source: String) {
+        guard isBehind != (behind[source] != nil) else { return }
+        behind[source] = isBehind ? Clocks.monotonic() : nil
+        report.source(source, behindSince: behind[source])
     }
 
     private func note(_ result: PipelineRead, of source: String) {

@@ -1,4 +1,6 @@
+import FoundationEssentials
 import Glibc
+import Inventory
 import Outbox
 
 /// What a look at the whole outbox file found.
@@ -28,4 +30,44 @@ package enum OutboxCheck {
         }
         return VerifyDocument(path: path, problems: try Outbox.problems(of: path))
     }
+
+    /// Hands on what can be read of a damaged file, one JSON object a row.
+    package static func salvage(path: String, _ line: @escaping (String) -> Void) throws -> SalvageDocument {
+        guard access(path, R_OK) == 0 else {
+            throw errno == ENOENT ? Failure.noFile(path: path) : Failure.notPermitted(path: path)
+        }
+        let report = try Salvage.run(path: path) { row in line(try text(row)) }
+        return SalvageDocument(
+            unackedEvents: report.unackedEvents, ackedEvents: report.ackedEvents, rejects: report.rejects,
+            stockLines: report.stockLines, unreadable: report.unreadable)
+    }
+
+    private static func text(_ row: SalvagedRow) throws -> String {
+        switch row {
+        case .event(let epoch, let lane, let sequence, let isAcked, let payload):
+            let place = #""kind":"event","epoch":\#(jsonText(epoch)),"lane":"\#(lane.name)","sequence":\#(sequence)"#
+            let event = String(decoding: payload, as: UTF8.self)
+            return #"{"schema":1,\#(place),"acked":\#(isAcked),"event":\#(event)}"#
+        case .reject(let reject):
+            let record = jsonText(String(decoding: reject.bytes, as: UTF8.self))
+            let place = #""source":\#(jsonText(reject.source)),"position":\#(jsonText(reject.position))"#
+            return #"{"schema":1,"kind":"reject",\#(place),"code":\#(jsonText(reject.reason.code)),"record":\#(record)}"#
+        case .stock(let line):
+            let figures = Bucket.allCases.map { bucket in
+                #""\#(bucket.name)":\#(line.balance[bucket].map { jsonText($0.description) } ?? "null")"#
+            }
+            let key = line.key
+            let place = #""sku":\#(jsonText(key.sku)),"location":\#(jsonText(key.location)),"lot":\#(jsonText(key.lot))"#
+            return #"{"schema":1,"kind":"stock",\#(place),"owner":\#(jsonText(key.owner)),"version":\#(line.balance.version),\#(figures.joined(separator: ","))}"#
+        }
+    }
+}
+
+/// What a salvage could read, and what not.
+package struct SalvageDocument: Sendable {
+    package var unackedEvents: Int
+    package var ackedEvents: Int
+    package var rejects: Int
+    package var stockLines: Int
+    package var unreadable: [String]
 }

@@ -22,6 +22,7 @@ package final class RunningAgent {
     private var check: OwnedThread?
     private static let rebootWindow: Int64 = 10 * 60_000
     private let control: ControlServer
+    private let board = RepairBoard()
     private let service: ServiceNotification
 
     /// Locks the data directory, opens the outbox, binds the control socket, and starts; never waits for the broker.
@@ -50,10 +51,10 @@ package final class RunningAgent {
         service = ServiceNotification(environment: environment)
         control = try ControlServer(
             path: configuration.controlSocket,
-            desk: ControlDesk(current: current, outbox: outbox, report: report), logger: logger)
-        session = MQTTSession(options: configuration.mqtt) {
+            desk: ControlDesk(current: current, outbox: outbox, report: report, board: board), logger: logger)
+        session = MQTTSession(options: configuration.mqtt) { [board] in
             Publisher(
-                outbox: outbox, settings: delivery, report: report, watermarks: watermarks, now: Clocks.monotonic,
+                outbox: outbox, settings: delivery, report: report, watermarks: watermarks, board: board, now: Clocks.monotonic,
                 wallClock: Clocks.wall)
         }
         ProgramCode.release()

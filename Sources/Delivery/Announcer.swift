@@ -173,7 +173,7 @@ final class Announcer {
             outbox.sourcePositions().map { ($0.source, $0.position) }, uniquingKeysWith: { first, _ in first })
         return BeaconAnnouncement(
             n: facts.number, session: session, instance: outbox.instance, at: wallClock().description,
-            epoch: facts.progress.epoch.text, tree: facts.root?.hex, lanes: lanes, sources: report.sourceLines(positions: positions),
+            epoch: facts.progress.epoch.text, tree: facts.root?.hex, lanes: lanes, sources: report.sourceLines(positions: positions, now: now()),
             health: healthSent.isEmpty ? "ok" : "degraded", reasons: healthSent)
     }
 

@@ -16,6 +16,8 @@ package final class DeliveryReport: Sendable {
         /// Lanes whose events wait too long.
         var late: [String] = []
         var sources: [String: String] = [:]
+        /// Since when a source has more than was read, in monotonic milliseconds.
+        var behind: [String: Int64] = [:]
         var meta: [MetaAnnouncement.SourceLine] = []
     }
 
@@ -51,6 +53,9 @@ package final class DeliveryReport: Sendable {
     package func describe(sources: [MetaAnnouncement.SourceLine]) { change { $0.meta = sources } }
 
     package func source(_ name: String, status: String) { change { $0.sources[name] = status } }
+
+    /// Since when the source has more than was read, in monotonic milliseconds; nil: it is caught up.
+    package func source(_ name: String, behindSince moment: Int64?) { state.withLock { $0.behind[name] = moment } }
 
     package func forget(source name: String) { change { $0.sources[name] = nil } }
 
@@ -112,10 +117,12 @@ package final class DeliveryReport: Sendable {
         }
     }
 
-    package func sourceLines(positions: [String: String]) -> [BeaconAnnouncement.SourceLine] {
+    /// `now` in monotonic milliseconds.
+    package func sourceLines(positions: [String: String], now: Int64) -> [BeaconAnnouncement.SourceLine] {
         state.withLock { state in
             state.sources.sorted { $0.key < $1.key }.map {
-                BeaconAnnouncement.SourceLine(name: $0.key, status: $0.value, position: positions[$0.key])
+                BeaconAnnouncement.SourceLine(name: $0.key, status: $0.value, position: positions[$0.key],
+                    lag: state.behind[$0.key].map { max(0, now - $0) } ?? 0)
             }
         }
     }

@@ -210,3 +210,10 @@ struct JSONBytes: ~Copyable {
         capacity = size
     }
 }
+
+/// A text as the encoder writes it, with its quotation marks.
+package func jsonText(_ text: String) -> String {
+    var json = JSONBytes()
+    json.string(text)
+    return String(decoding: json.written, as: UTF8.self)
+}

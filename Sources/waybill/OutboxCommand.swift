@@ -9,7 +9,7 @@ struct OutboxCommand: ParsableCommand {
               waybill outbox
               waybill outbox verify
             """,
-        subcommands: [Show.self, Verify.self], defaultSubcommand: Show.self)
+        subcommands: [Show.self, Verify.self, Salvage.self, Reset.self], defaultSubcommand: Show.self)
 
     struct Show: ParsableCommand {
         static let configuration = CommandConfiguration(

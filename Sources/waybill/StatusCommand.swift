@@ -30,7 +30,9 @@ struct StatusCommand: ParsableCommand {
             "health    \(status.health)",
         ]
         lines += status.reasons.map { "          \($0)" }
-        lines += [""] + laneTable(status.lanes) + ["", padded("source", 20) + padded("rejects", 10) + "status"]
+        lines += [""] + laneTable(status.lanes)
+        lines += status.receipts.map { "receipt   \($0.requester) has \($0.lane) up to \($0.sequence), said \($0.at)" }
+        lines += ["", padded("source", 20) + padded("rejects", 10) + "status"]
         lines += status.sources.map { padded($0.name, 20) + padded("\($0.rejects)", 10) + $0.status }
         let megabytes = Double(status.process.residentBytes / 100_000) / 10
         lines += ["", "epoch \(status.epoch), \(megabytes) MB resident, \(Int(status.process.cpuSeconds)) s of CPU"]

@@ -8,7 +8,8 @@ struct Waybill: ParsableCommand {
         abstract: "Carries stock changes from a legacy warehouse system to MQTT, none lost.",
         version: WaybillVersion.text,
         subcommands: [
-            StatusCommand.self, OutboxCommand.self, WatchCommand.self, RejectsCommand.self, RunCommand.self,
+            StatusCommand.self, OutboxCommand.self, WatchCommand.self, StockCommand.self, WhyCommand.self,
+            AuditCommand.self, ReplayCommand.self, ResyncCommand.self, RejectsCommand.self, RunCommand.self,
             CheckCommand.self, TryCommand.self, ReceiveCommand.self, DemoCommand.self, VersionCommand.self,
         ],
         defaultSubcommand: StatusCommand.self)

@@ -11,7 +11,7 @@ struct BoundaryTests {
         "Delivery": ["Contract", "Inventory", "MQTT", "Outbox"],
         "Receiver": ["Contract", "Inventory", "MQTT", "SQLite"],
         "Agent": ["Contract", "Delivery", "Ingest", "Inventory", "MQTT", "Outbox", "Receiver", "SQLite"],
-        "waybill": ["Agent", "Inventory", "Receiver"],
+        "waybill": ["Agent", "Delivery", "Inventory", "Receiver"],
     ]
 
     private static var sources: URL {

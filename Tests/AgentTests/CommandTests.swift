@@ -7,7 +7,8 @@ import Testing
 struct CommandTests {
     private static let commands = [
         [], ["status"], ["outbox"], ["outbox", "show"], ["outbox", "verify"], ["watch"], ["rejects"],
-        ["rejects", "list"],
+        ["outbox", "salvage"], ["outbox", "reset"], ["stock"], ["why"], ["audit"], ["replay"], ["resync"], ["receive"],
+        ["receive", "follow"], ["receive", "stock"], ["receive", "gaps"], ["receive", "sites"], ["rejects", "list"],
         ["rejects", "show"], ["rejects", "retry"], ["rejects", "discard"], ["run"], ["check"], ["try"], ["demo"],
         ["version"],
     ]

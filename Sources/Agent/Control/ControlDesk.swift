@@ -10,12 +10,14 @@ import Outbox
 /// Answers what the control socket is asked; safe from any thread.
 final class ControlDesk: Sendable {
     private let current: CurrentConfiguration
-    private var configuration: Configuration { current.value }
-    private let outbox: Outbox
+    var configuration: Configuration { current.value }
+    let outbox: Outbox
     private let report: DeliveryReport
+    let board: RepairBoard
     private let startedAt: String
 
-    init(current: CurrentConfiguration, outbox: Outbox, report: DeliveryReport) {
+    init(current: CurrentConfiguration, outbox: Outbox, report: DeliveryReport, board: RepairBoard) {
+        self.board = board
         self.current = current
         self.outbox = outbox
         self.report = report
@@ -27,7 +29,7 @@ final class ControlDesk: Sendable {
         let reader = try outbox.reader()
         let reasons = report.healthReasons
         let statuses = Dictionary(
-            report.sourceLines(positions: [:]).map { ($0.name, $0.status) }, uniquingKeysWith: { first, _ in first })
+            report.sourceLines(positions: [:], now: Clocks.monotonic()).map { ($0.name, $0.status) }, uniquingKeysWith: { first, _ in first })
         let sources = try configuration.sources.map {
             StatusDocument.SourceLine(
                 name: $0.name, status: statuses[$0.name] ?? "starting", rejects: try reader.openRejects($0.name))
@@ -36,7 +38,7 @@ final class ControlDesk: Sendable {
             version: WaybillVersion.text, tenant: configuration.site.tenant, site: configuration.site.site,
             pid: getpid(), at: Clocks.wall().description, startedAt: startedAt, epoch: progress.epoch.text,
             isConnected: report.isConnected, health: reasons.isEmpty ? "ok" : "degraded", reasons: reasons,
-            lanes: Self.lanes(progress), sources: sources, process: Self.usage())
+            lanes: Self.lanes(progress), receipts: try receipts(), sources: sources, process: Self.usage())
     }
 
     func outboxDocument() throws -> OutboxDocument {
@@ -125,6 +127,12 @@ final class ControlDesk: Sendable {
     }
 
     // MARK: parts
+
+    private func receipts() throws -> [StatusDocument.ReceiptLine] {
+        try outbox.receipts.map {
+            .init(requester: $0.requester, lane: $0.lane.name, sequence: $0.sequence, at: $0.at.description)
+        }
+    }
 
     private static func lanes(_ progress: Progress) -> [StatusDocument.LaneLine] {
         Lane.allCases.map { lane in

@@ -65,8 +65,8 @@ final class ControlServer {
 
     // MARK: routes
 
-    private static func router(_ desk: ControlDesk) -> Router<BasicRequestContext> {
-        let router = Router()
+    private static func router(_ desk: ControlDesk) -> Router<ControlContext> {
+        let router = Router(context: ControlContext.self)
         router.get("/v1/status") { _, _ in try answer(try desk.status()) }
         router.get("/v1/outbox") { _, _ in try answer(try desk.outboxDocument()) }
         router.post("/v1/outbox/verify") { _, _ in
@@ -84,21 +84,22 @@ final class ControlServer {
             return try answer(try desk.retry(try id(context), corrected: [UInt8](buffer: corrected)))
         }
         router.post("/v1/rejects/:id/discard") { _, context in try answer(try desk.discard(try id(context))) }
+        addRepairs(to: router, desk)
         router.get("/v1/watch") { _, _ in Response(status: .ok, body: watch(desk)) }
         return router
     }
 
-    private static func id(_ context: BasicRequestContext) throws -> Int64 {
+    static func id(_ context: ControlContext) throws -> Int64 {
         try context.parameters.require("id", as: Int64.self)
     }
 
-    private static func answer(_ document: (some Encodable)?) throws -> Response {
+    static func answer(_ document: (some Encodable)?) throws -> Response {
         guard let document else { return Response(status: .notFound) }
         return Response(status: .ok, body: ResponseBody(byteBuffer: ByteBuffer(bytes: try lines([document]))))
     }
 
     /// One object a line.
-    private static func lines(_ documents: [some Encodable]) throws -> [UInt8] {
+    static func lines(_ documents: [some Encodable]) throws -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         return try documents.reduce(into: []) { $0 += [UInt8](try encoder.encode($1)) + [0x0A] }

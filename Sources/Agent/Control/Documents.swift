@@ -1,3 +1,5 @@
+package import Delivery
+
 // What the control socket answers, and what `--json` prints: version 1 of each shape.
 
 /// What `waybill check --json` prints.
@@ -25,6 +27,14 @@ package struct StatusDocument: Codable, Sendable {
         package var head: Int64
         package var acked: Int64
         package var backlog: Int64
+    }
+
+    /// What a consumer said that it has.
+    package struct ReceiptLine: Codable, Sendable {
+        package var requester: String
+        package var lane: String
+        package var sequence: Int64
+        package var at: String
     }
 
     package struct SourceLine: Codable, Sendable {
@@ -56,11 +66,12 @@ package struct StatusDocument: Codable, Sendable {
     package var health: String
     package var reasons: [String]
     package var lanes: [LaneLine]
+    package var receipts: [ReceiptLine]
     package var sources: [SourceLine]
     package var process: Usage
 
     enum CodingKeys: String, CodingKey {
-        case schema, version, tenant, site, pid, at, epoch, health, reasons, lanes, sources, process
+        case schema, version, tenant, site, pid, at, epoch, health, reasons, lanes, receipts, sources, process
         case startedAt = "started_at"
         case isConnected = "connected"
     }
@@ -116,4 +127,68 @@ package struct OutcomeDocument: Codable, Sendable {
     package var outcome: String
     package var events: Int
     package var reason: String?
+}
+
+/// What an order to send again is, and how far.
+package struct RepairDocument: Codable, Sendable {
+    package var schema = 1
+    /// In words.
+    package var what: String
+    /// How many events it will send, where that is known before.
+    package var events: Int64?
+    /// Nil for a dry run.
+    package var state: RepairState?
+}
+
+package struct RefusalDocument: Codable, Sendable {
+    package var schema = 1
+    package var refused: String
+}
+
+package struct ResetDocument: Codable, Sendable {
+    package var schema = 1
+    package var epoch: String
+    package var previous: String
+    /// Events that were not acked and go out in the new epoch.
+    package var moved: Int64
+}
+
+package struct StockDocument: Codable, Sendable {
+    package var schema = 1
+    package var sku: String
+    package var location: String
+    package var lot: String
+    package var owner: String
+    package var version: Int64
+    /// By bucket; absent where it is unknown.
+    package var figures: [String: String]
+    package var onHand: String?
+    package var available: String?
+
+    enum CodingKeys: String, CodingKey {
+        case schema, sku, location, lot, owner, version, figures, available
+        case onHand = "on_hand"
+    }
+}
+
+package struct AuditDocument: Codable, Sendable {
+    package var schema = 1
+    package var id: Int64
+    package var at: String
+    package var actor: String
+    package var action: String
+    package var subject: String
+    package var outcome: String
+}
+
+/// One thing that happened to an event of a SKU.
+package struct WhyDocument: Codable, Sendable {
+    package var schema = 1
+    package var at: String
+    /// `record`, `event`, `waiting`, `acked`, `receipt`, `replay`.
+    package var what: String
+    package var lane: String
+    package var epoch: String
+    package var sequence: Int64
+    package var words: String
 }

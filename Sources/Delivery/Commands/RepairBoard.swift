@@ -24,6 +24,8 @@ package struct RepairOrder: Sendable {
     }
 
     /// What of, for the audit log and for people.
+    package var words: String { "\(verb.rawValue) \(subject)" }
+
     var subject: String {
         switch work {
         case .replay(let lane, let epoch, let sequences, let to):
