@@ -84,6 +84,16 @@ package struct InboundMessage: Sendable {
     package var responseTopic: String?
     /// At most 65,535 bytes; empty where there is none.
     package var correlation: [UInt8] = []
+
+    package init(
+        topic: String, payload: [UInt8], isRetained: Bool, responseTopic: String? = nil, correlation: [UInt8] = []
+    ) {
+        self.topic = topic
+        self.payload = payload
+        self.isRetained = isRetained
+        self.responseTopic = responseTopic
+        self.correlation = correlation
+    }
 }
 
 package struct ConnectionLoss: Sendable {

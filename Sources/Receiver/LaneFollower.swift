@@ -108,6 +108,7 @@ package struct LaneFollower: Sendable {
         last = sequence
         lowest = parked.isEmpty ? .max : lowest > sequence ? lowest : parked.keys.filter { $0 > sequence }.min() ?? .max
         if lowest <= last { lowest = .max }
-        if missing == nil { missingSince = nil }
+        // What is parked may follow at once and leave another gap behind it: that one counts from the first on.
+        if missing == nil, parked.isEmpty { missingSince = nil }
     }
 }

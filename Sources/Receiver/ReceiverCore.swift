@@ -188,7 +188,7 @@ package final class ReceiverCore {
             return Standing(
                 site: site.identity.site, isLevel: isLevel ?? false,
                 isSettled: site.snapshot == nil && site.scopes.isEmpty && site.ended.isEmpty && site.descent == nil,
-                descentsEnded: site.descentsEnded, drift: site.lastDrift, root: site.book.hash(of: .root),
+                descentsEnded: site.descentsEnded, drift: site.drift, root: site.book.hash(of: .root),
                 agentRoot: site.beacon?.tree)
         }.sorted { $0.site < $1.site }
     }

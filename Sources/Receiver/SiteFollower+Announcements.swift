@@ -33,6 +33,7 @@ extension SiteFollower {
             guard let lane = Lane(name: line.name) else { continue }
             try compare(line, lane, isRetained: isRetained)
         }
+        isNewHere = false
         compareRoot(announced)
     }
 
@@ -50,7 +51,7 @@ extension SiteFollower {
             try suspect(lane, last, id, state.epoch, "the beacon's head \(line.head) is below \(last)")
         }
         // Two beacons with the same gap behind the last event, and nothing came between them.
-        if line.acked > last, tailSeen[lane] == last + 1 {
+        if line.acked > last, tailSeen[lane] == last + 1 || isNewHere {
             present?.lanes[lane].follower.expect(upTo: line.acked, now: context.now)
             if state.lanes[lane].gapAt == nil {
                 present?.lanes[lane].gapAt = context.now

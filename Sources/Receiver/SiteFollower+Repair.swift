@@ -194,7 +194,7 @@ extension SiteFollower {
         }
         let drift = walk.drift(suspects: suspects)
         suspects = Set(walk.findings.filter { $0.value == .oneSided }.map(\.key)).subtracting(drift)
-        lastDrift = drift
+        self.drift = Array((self.drift + drift).prefix(1_000))
         counts.drift += drift.count
         for key in drift.prefix(100) {
             try context.log(

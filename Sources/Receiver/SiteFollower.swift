@@ -47,8 +47,11 @@ final class SiteFollower {
     var suspects: Set<StockKey> = []
     var lastDescent: Int64?
     var descentsEnded = 0
-    var lastDrift: [StockKey] = []
+    /// What walks of this run found, at most 1,000 keys.
+    var drift: [StockKey] = []
     var lastSession = ""
+    /// The site was met just now: what it keeps is asked for without waiting for a second beacon.
+    var isNewHere = false
 
     private var store: ReceiverStore { context.store }
     /// A broker may deliver out of order: what is parked waits so long before it is asked for.
@@ -189,6 +192,7 @@ final class SiteFollower {
         try store.begin()
         let number = try store.add(epoch, of: row.id)
         let isNew = present == nil
+        isNewHere = isNew
         if let old = present {
             counts.epochs += 1
             try context.log("epoch", self, epoch: epoch, nil, "a new epoch after \(old.epoch.text)")
