@@ -27,6 +27,7 @@ final class Centre: Sendable {
     }
 
     struct Mark: Decodable, Sendable {
+        var tree: String?
         var lanes: [Line]
         var n: Int64
         var session: String
@@ -62,6 +63,8 @@ final class Centre: Sendable {
 
     var events: [Event] { seen.withLock { $0.events } }
     var beacons: [Mark] { seen.withLock { $0.beacons } }
+    /// The roots that beacons showed.
+    var roots: [String] { beacons.compactMap(\.tree) }
     var metas: [String] { seen.withLock { $0.metas } }
     var states: [String] { seen.withLock { $0.states } }
     /// The last part of each message's topic.
@@ -134,24 +137,26 @@ final class PublishingSite: Sendable {
     let outbox: Outbox
     let clock = SteppedClock()
     let report = DeliveryReport { _ in }
+    let board = RepairBoard()
     private let watermarks = Watermarks()
     private let session = Mutex<MQTTSession?>(nil)
     private let records = Mutex(0)
 
     static func identity() throws -> SiteIdentity { try #require(SiteIdentity(tenant: "acme", site: "dc-7")) }
 
-    init(_ directory: String) throws {
+    init(_ directory: String, _ change: (inout OutboxOptions) -> Void = { _ in }) throws {
         self.directory = directory
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         var rules = InventoryRules()
         rules.baselineZero = true
-        let options = OutboxOptions(
+        var options = OutboxOptions(
             directory: directory, site: try Self.identity(), rules: rules, programVersion: "1.0.0")
+        change(&options)
         outbox = try Outbox(options, now: Clocks.wall())
     }
 
     /// Events of the standard lane; the names make their ids.
-    func capture(_ names: [String], text: String? = nil) throws {
+    func capture(_ names: [String], text: String? = nil, sku: (String) -> String = { _ in "A" }) throws {
         let site = try Self.identity()
         let records = try names.map { name in
             let hash = Digest(sha256: name)
@@ -159,10 +164,10 @@ final class PublishingSite: Sendable {
             let derived = EventID.derive(site: site, source: "moves", record: identity, type: .received, n: 0)
             let origin = Origin(source: "moves", kind: "tail", object: "f", position: "0", key: name, recordHash: hash)
             var draft = EventDraft(
-                id: derived.id, type: .received, sku: "A", origin: origin, occurredAt: Clocks.wall(),
+                id: derived.id, type: .received, sku: sku(name), origin: origin, occurredAt: Clocks.wall(),
                 timeQuality: .exact, capturedAt: Clocks.wall(), mappingVersion: "0", traceparent: derived.traceparent)
             draft.changes = [
-                .init(key: StockKey(sku: "A", location: "L"), bucket: .unrestricted, delta: try Quantity("1"))
+                .init(key: StockKey(sku: sku(name), location: "L"), bucket: .unrestricted, delta: try Quantity("1"))
             ]
             if let text { draft.reason = Reason(code: "other", sourceCode: nil, text: text) }
             return CapturedRecord(
@@ -184,12 +189,15 @@ final class PublishingSite: Sendable {
         options.backoffMin = 20
         options.backoffMax = 50
         changeOptions(&options)
+        while try !outbox.buildTree() {}
         var settings = DeliverySettings(site: try Self.identity(), agentVersion: "1.0.0", timeZone: "UTC")
         settings.beaconInterval = 200
+        settings.commands.requesters = ["ingest", "ops"]
         change(&settings)
         let session = MQTTSession(options: options, random: Jitter(seed: 1)) { [self, settings] in
             Publisher(
-                outbox: outbox, settings: settings, report: report, watermarks: watermarks, now: { self.clock.now },
+                outbox: outbox, settings: settings, report: report, watermarks: watermarks, board: board,
+                now: { self.clock.now },
                 wallClock: Clocks.wall)
         }
         self.session.withLock { $0 = session }
