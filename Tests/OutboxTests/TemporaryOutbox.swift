@@ -89,6 +89,19 @@ final class TemporaryOutbox {
         try handle.close()
     }
 
+    /// Overwrites the page at a part of the file that no agent has open.
+    func damage(page part: Double) throws {
+        let (size, count) = try { () -> (UInt64, Double) in
+            let connection = try connection()
+            try connection.checkpoint(truncate: true)
+            return (UInt64(try connection.integer("PRAGMA page_size")), Double(try connection.integer("PRAGMA page_count")))
+        }()
+        let handle = try #require(FileHandle(forUpdatingAtPath: path))
+        try handle.seek(toOffset: UInt64(part * count) * size)
+        try handle.write(contentsOf: Data(repeating: 0xFF, count: Int(size)))
+        try handle.close()
+    }
+
     /// What a kill at this moment leaves, in a directory of its own.
     func killed() throws -> TemporaryOutbox {
         let copy = try TemporaryOutbox()

@@ -47,11 +47,11 @@ package final class DemoBroker {
         }
     }
 
-    /// The CPU seconds that the broker took.
+    /// The CPU seconds that the broker took. With SIGKILL what it had not stored is gone.
     @discardableResult
-    package func stop() -> Double {
+    package func stop(_ signal: Int32 = SIGTERM) -> Double {
         defer { process = nil }
-        process?.end(SIGTERM)
+        process?.end(signal)
         return process?.cpuSeconds ?? 0
     }
 
