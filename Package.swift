@@ -55,7 +55,7 @@ let package = Package(
         .executableTarget(
             name: "waybill",
             dependencies: [
-                "Agent", "CLinux", "Delivery", "Inventory", "Receiver", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Agent", "Delivery", "Inventory", "Receiver", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
 

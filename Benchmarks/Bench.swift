@@ -33,6 +33,15 @@ struct Bench: ParsableCommand {
     @Option(help: "Seconds of the steady pace of 100 rows a second, and of the idle look.")
     var seconds = 20
 
+    @Option(help: "Events of the replay.")
+    var replayed = 100_000
+
+    @Option(help: "Stock keys of the resync.")
+    var keys = 200_000
+
+    @Flag(help: "Only what the contract costs.")
+    var contract = false
+
     @Option(help: "Where the figures go as JSON.")
     var json = ".build-release/bench.json"
 
@@ -40,16 +49,22 @@ struct Bench: ParsableCommand {
         guard access(program, X_OK) == 0 else { throw ValidationError("\(program) is not there; run: make release") }
         var table = FigureTable()
         let directory = try Scratch()
-        try Throughput(program: program, lines: lines, directory: directory.path).run(runs: runs, into: &table)
-        try Latency(program: program, seconds: seconds, directory: directory.path).run(into: &table)
-        try Backlog(program: program, events: waiting, idleSeconds: seconds, directory: directory.path)
+        try ContractMeasures(program: program, replayed: replayed, keys: keys, directory: directory.path)
             .run(into: &table)
-        try SeenCost(directory: directory.path).run(into: &table)
-        try EpochMove(events: waiting, directory: directory.path).run(into: &table)
-        table.add("stripped binary", Double(try Self.strippedBytes(program, directory.path)) / 1e6, "MB", bar: "≤ 31.4")
+        if !contract { try measureSpine(directory.path, &table) }
         print(table.text)
         try table.json.write(toFile: json, atomically: true, encoding: .utf8)
         print("as JSON: \(json)")
+    }
+
+    private func measureSpine(_ directory: String, _ table: inout FigureTable) throws {
+        try Throughput(program: program, lines: lines, directory: directory).run(runs: runs, into: &table)
+        try Latency(program: program, seconds: seconds, directory: directory).run(into: &table)
+        try Backlog(program: program, events: waiting, idleSeconds: seconds, directory: directory)
+            .run(into: &table)
+        try SeenCost(directory: directory).run(into: &table)
+        try EpochMove(events: waiting, directory: directory).run(into: &table)
+        table.add("stripped binary", Double(try Self.strippedBytes(program, directory)) / 1e6, "MB", bar: "≤ 31.4")
     }
 
     private static func strippedBytes(_ program: String, _ directory: String) throws -> Int {

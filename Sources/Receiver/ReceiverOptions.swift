@@ -78,6 +78,8 @@ package struct SiteCounts: Sendable, Equatable {
     package var drift = 0
     package var forks = 0
     package var malformed = 0
+    /// Bytes of walks down the trees and of the leaves that were resynced after them.
+    package var repairBytes = 0
 
     package init() {}
 }

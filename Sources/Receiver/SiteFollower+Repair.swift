@@ -68,6 +68,7 @@ extension SiteFollower {
         if first.type == SnapshotEvent.begin { return try takeBegin(first, name) }
         guard snapshot?.stored.snapshot == name, first.epoch == present?.epoch else { return }
         requests.moved(.resync, now: context.now)
+        if snapshot?.scope.leaf != nil { counts.repairBytes += payload.count }
         if first.type == SnapshotEvent.end { return try take(end: first) }
         snapshot?.take(chunk: events.flatMap(\.lines), payload: payload)
     }
@@ -151,6 +152,7 @@ extension SiteFollower {
         let asked = context.ask(.digest, topics, clockOffset: requests.clockOffset) { $0.node = node.description }
         requests.asked(.digest, id: asked.id, now: context.now)
         descent?.bytes += asked.bytes
+        counts.repairBytes += asked.bytes
     }
 
     func startDescent() { if descent == nil { descent = Descent() } }
@@ -164,6 +166,7 @@ extension SiteFollower {
         }
         try book.flush()
         descent?.bytes += bytes
+        counts.repairBytes += bytes
         let isLevel = (reply.lanes ?? []).allSatisfy { line in
             Lane(name: line.name).map { state.lanes[$0].follower.last == line.head } ?? false
         }

@@ -1,11 +1,9 @@
 import Agent
 import ArgumentParser
-import CLinux
 import FoundationEssentials
 import Glibc
 import Inventory
 import Receiver
-import Synchronization
 
 struct ReceiveCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -116,16 +114,12 @@ struct ReceiveCommand: ParsableCommand {
         }
 
         func run() throws {
-            var signals = sigset_t()
-            sigemptyset(&signals)
-            sigaddset(&signals, SIGTERM)
-            sigaddset(&signals, SIGINT)
-            pthread_sigmask(SIG_BLOCK, &signals, nil)
+            let interruption = Interruption()
             let receiver = try receiving { try Receiver(try options()) }
             receiver.start()
             defer { receiver.stop() }
-            let descriptor = signalfd(-1, &signals, Int32(SFD_CLOEXEC))
-            let outcome = verify ? VerifyRun(receiver, descriptor, asJSON: json).run() : waitForEnd(receiver, descriptor)
+            let outcome =
+                verify ? VerifyRun(receiver, interruption, asJSON: json).run() : waitForEnd(receiver, interruption)
             receiver.stop()
             if let failure = receiver.snapshot.failure {
                 printError("the receiver's file cannot be used")
@@ -136,10 +130,9 @@ struct ReceiveCommand: ParsableCommand {
             if let outcome { throw outcome }
         }
 
-        private func waitForEnd(_ receiver: Receiver, _ descriptor: Int32) -> ExitCode? {
+        private func waitForEnd(_ receiver: Receiver, _ interruption: Interruption) -> ExitCode? {
             while receiver.snapshot.failure == nil {
-                var watched = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-                if poll(&watched, 1, 500) > 0 { return nil }
+                if interruption.wait(milliseconds: 500) { return nil }
             }
             return Exit.failed
         }
@@ -164,11 +157,11 @@ func receiving<T>(_ body: () throws -> T) throws -> T {
 /// `--verify`: catch up, walk down the trees, tell.
 private struct VerifyRun {
     private let receiver: Receiver
-    private let interruption: Int32
+    private let interruption: Interruption
     private let asJSON: Bool
     private static let patience: Int64 = 60_000
 
-    init(_ receiver: Receiver, _ interruption: Int32, asJSON: Bool) {
+    init(_ receiver: Receiver, _ interruption: Interruption, asJSON: Bool) {
         self.receiver = receiver
         self.interruption = interruption
         self.asJSON = asJSON
@@ -209,8 +202,7 @@ private struct VerifyRun {
         while Clocks.monotonic() < deadline {
             let standings = receiver.snapshot.standings
             if !standings.isEmpty, standings.allSatisfy(condition) { return true }
-            var watched = pollfd(fd: interruption, events: Int16(POLLIN), revents: 0)
-            if poll(&watched, 1, 100) > 0 || receiver.snapshot.failure != nil { return false }
+            if interruption.wait(milliseconds: 100) || receiver.snapshot.failure != nil { return false }
         }
         return false
     }

@@ -3,10 +3,10 @@ import Glibc
 
 /// SIGINT and SIGTERM as something to wait for. From its making on they end nothing by themselves, in this thread and
 /// those that it starts.
-struct Interruption {
+package struct Interruption {
     private let descriptor: Int32
 
-    init() {
+    package init() {
         var signals = sigset_t()
         sigemptyset(&signals)
         sigaddset(&signals, SIGINT)
@@ -16,7 +16,7 @@ struct Interruption {
     }
 
     /// True when it came within the time.
-    func wait(milliseconds: Int32) -> Bool {
+    package func wait(milliseconds: Int32) -> Bool {
         var watched = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
         return poll(&watched, 1, milliseconds) > 0
     }
