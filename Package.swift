@@ -55,7 +55,8 @@ let package = Package(
         .executableTarget(
             name: "waybill",
             dependencies: [
-                "Agent", "Delivery", "Inventory", "Receiver", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Agent", "Delivery", "Inventory", "Receiver",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
 
@@ -80,7 +81,8 @@ let package = Package(
         tests(
             "AgentTests",
             [
-                "Agent", "CLinux", "Contract", "Delivery", "Ingest", "Inventory", "MQTT", "Outbox", "Receiver", "SQLite",
+                "Agent", "CLinux", "Contract", "Delivery", "Ingest", "Inventory", "MQTT", "Outbox", "Receiver",
+                "SQLite",
                 .product(name: "Logging", package: "swift-log"),
             ]),
     ],

@@ -116,7 +116,9 @@ struct ContractMeasures {
 
     private static var site: SiteIdentity {
         get throws {
-            guard let site = SiteIdentity(tenant: "demo", site: "dc-1") else { throw BenchError(description: "no site") }
+            guard let site = SiteIdentity(tenant: "demo", site: "dc-1") else {
+                throw BenchError(description: "no site")
+            }
             return site
         }
     }
@@ -296,7 +298,9 @@ struct ContractMeasures {
             let record = try SeenCost.record(number, site, isTracked: false, isRandom: false, now)
             guard case .events(let drafts) = record.outcome, let draft = drafts.first else { continue }
             let key = StockKey(sku: draft.sku, location: "A")
-            let balance = Balance(version: Int64(number / 5_000 + 1)) { $0 == .allocated ? nil : Int64(number) * 1_000_000 }
+            let balance = Balance(version: Int64(number / 5_000 + 1)) {
+                $0 == .allocated ? nil : Int64(number) * 1_000_000
+            }
             payload.append(payload.isEmpty ? UInt8(ascii: "[") : UInt8(ascii: ","))
             payload += encoder.encode(
                 draft, lane: .standard, sequence: Int64(number), epoch: epoch,

@@ -3,7 +3,7 @@
 # that only the packaging and the sources of later parts are tested with.
 set -eu
 
-packages="libsqlite3-dev libmosquitto-dev libssl-dev zlib1g-dev pkg-config mosquitto tzdata"
+packages="libsqlite3-dev libmosquitto-dev libssl-dev zlib1g-dev pkg-config mosquitto tzdata python3 python3-pip"
 [ "${1:-}" = extras ] && packages="$packages debhelper lintian dpkg-dev systemd-container unixodbc-dev odbc-postgresql \
     odbc-mariadb libsqliteodbc tdsodbc postgresql mariadb-server librabbitmq-dev rabbitmq-server"
 missing=""
@@ -11,7 +11,18 @@ for package in $packages; do
     state=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)
     [ "$state" = installed ] || missing="$missing $package"
 done
-[ -n "$missing" ] || exit 0
+# What the tests of the documents and of the Python example need stands beside the build, not in the system.
+python_packages() {
+    here=$(cd "$(dirname "$0")/.." && pwd)
+    [ -d "$here/.build/python-packages/paho" ] && [ -d "$here/.build/python-packages/jsonschema" ] && return 0
+    python3 -m pip install --quiet --disable-pip-version-check --target "$here/.build/python-packages" \
+        paho-mqtt==2.1.0 jsonschema PyYAML 2>/dev/null \
+        || echo "setup: pip cannot install paho-mqtt, jsonschema and PyYAML; the tests that need them are skipped" >&2
+}
+if [ -z "$missing" ]; then
+    python_packages
+    exit 0
+fi
 
 if ! command -v apt-get >/dev/null 2>&1; then
     echo "setup: missing:$missing" >&2
@@ -32,3 +43,4 @@ if [ -z "$sudo" ] && [ ! -e "$policy" ]; then
     trap 'rm -f "$policy"' EXIT
 fi
 $sudo apt-get install -y -qq --no-install-recommends $missing
+python_packages

@@ -51,14 +51,17 @@ package enum OutboxCheck {
         case .reject(let reject):
             let record = jsonText(String(decoding: reject.bytes, as: UTF8.self))
             let place = #""source":\#(jsonText(reject.source)),"position":\#(jsonText(reject.position))"#
-            return #"{"schema":1,"kind":"reject",\#(place),"code":\#(jsonText(reject.reason.code)),"record":\#(record)}"#
+            return
+                #"{"schema":1,"kind":"reject",\#(place),"code":\#(jsonText(reject.reason.code)),"record":\#(record)}"#
         case .stock(let line):
             let figures = Bucket.allCases.map { bucket in
                 #""\#(bucket.name)":\#(line.balance[bucket].map { jsonText($0.description) } ?? "null")"#
             }
             let key = line.key
-            let place = #""sku":\#(jsonText(key.sku)),"location":\#(jsonText(key.location)),"lot":\#(jsonText(key.lot))"#
-            return #"{"schema":1,"kind":"stock",\#(place),"owner":\#(jsonText(key.owner)),"version":\#(line.balance.version),\#(figures.joined(separator: ","))}"#
+            let place =
+                #""sku":\#(jsonText(key.sku)),"location":\#(jsonText(key.location)),"lot":\#(jsonText(key.lot))"#
+            return
+                #"{"schema":1,"kind":"stock",\#(place),"owner":\#(jsonText(key.owner)),"version":\#(line.balance.version),\#(figures.joined(separator: ","))}"#
         }
     }
 }

@@ -54,7 +54,8 @@ package final class RunningAgent {
             desk: ControlDesk(current: current, outbox: outbox, report: report, board: board), logger: logger)
         session = MQTTSession(options: configuration.mqtt) { [board] in
             Publisher(
-                outbox: outbox, settings: delivery, report: report, watermarks: watermarks, board: board, now: Clocks.monotonic,
+                outbox: outbox, settings: delivery, report: report, watermarks: watermarks, board: board,
+                now: Clocks.monotonic,
                 wallClock: Clocks.wall)
         }
         ProgramCode.release()

@@ -19,6 +19,8 @@ final class Announcer {
     private var healthRevision = -1
     private var sourcesSent: [MetaAnnouncement.SourceLine] = []
     private var metaRevision = -1
+    /// The last beacon had no root, since the tree was not built yet.
+    private var lacksRoot = false
 
     /// What answers to announcements carry; no token of an event has its highest bit.
     static let token: UInt64 = 1 << 63
@@ -60,6 +62,7 @@ final class Announcer {
         lastBeaconAt = now()
         return announce(port, "beacon") {
             let facts = try outbox.nextBeacon(session: session)
+            lacksRoot = facts.root == nil
             let lanes = try laneLines(acked, facts.progress)
             report.late(lanes.compactMap(lateness))
             healthRevision = report.revision
@@ -68,9 +71,10 @@ final class Announcer {
         }
     }
 
-    /// Whether the next beacon is due: by time, or because health changed.
+    /// Whether the next beacon is due: by time, because the tree is built, or because health changed.
     func isBeaconDue(now: Int64) -> Bool {
         if now - lastBeaconAt >= settings.beaconInterval { return true }
+        if lacksRoot, outbox.hasTree, now - lastBeaconAt >= Self.leastInterval { return true }
         guard report.revision != healthRevision, now - lastBeaconAt >= Self.leastInterval else { return false }
         healthRevision = report.revision
         return report.healthReasons != healthSent
@@ -173,7 +177,8 @@ final class Announcer {
             outbox.sourcePositions().map { ($0.source, $0.position) }, uniquingKeysWith: { first, _ in first })
         return BeaconAnnouncement(
             n: facts.number, session: session, instance: outbox.instance, at: wallClock().description,
-            epoch: facts.progress.epoch.text, tree: facts.root?.hex, lanes: lanes, sources: report.sourceLines(positions: positions, now: now()),
+            epoch: facts.progress.epoch.text, tree: facts.root?.hex, lanes: lanes,
+            sources: report.sourceLines(positions: positions, now: now()),
             health: healthSent.isEmpty ? "ok" : "degraded", reasons: healthSent)
     }
 

@@ -121,7 +121,8 @@ package final class DeliveryReport: Sendable {
     package func sourceLines(positions: [String: String], now: Int64) -> [BeaconAnnouncement.SourceLine] {
         state.withLock { state in
             state.sources.sorted { $0.key < $1.key }.map {
-                BeaconAnnouncement.SourceLine(name: $0.key, status: $0.value, position: positions[$0.key],
+                BeaconAnnouncement.SourceLine(
+                    name: $0.key, status: $0.value, position: positions[$0.key],
                     lag: state.behind[$0.key].map { max(0, now - $0) } ?? 0)
             }
         }

@@ -48,7 +48,8 @@ package final class Publisher: SessionHandler {
 
     package init(
         outbox: Outbox, settings: DeliverySettings, report: DeliveryReport, watermarks: Watermarks,
-        board: RepairBoard = RepairBoard(), now: @escaping @Sendable () -> Int64, wallClock: @escaping @Sendable () -> Timestamp
+        board: RepairBoard = RepairBoard(), now: @escaping @Sendable () -> Int64,
+        wallClock: @escaping @Sendable () -> Timestamp
     ) {
         self.outbox = outbox
         self.report = report

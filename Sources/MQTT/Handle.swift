@@ -138,7 +138,8 @@ final class Handle {
                 mosquitto_property_add_int32(&properties, Int32(MQTT_PROP_MAXIMUM_PACKET_SIZE.rawValue), 64 * 1024)
             }
             mosquitto_property_add_int32(
-                &properties, Int32(MQTT_PROP_SESSION_EXPIRY_INTERVAL.rawValue), options.isCleanStart ? 60 : options.sessionExpirySeconds)
+                &properties, Int32(MQTT_PROP_SESSION_EXPIRY_INTERVAL.rawValue),
+                options.isCleanStart ? 60 : options.sessionExpirySeconds)
             _ = mosquitto_connect_bind_v5(mosquitto, "/nonexistent/waybill", 0, options.keepAlive, nil, properties)
             mosquitto_property_free_all(&properties)
         }

@@ -31,7 +31,8 @@ enum AuditLog {
             "INSERT INTO audit(at, actor, action, subject, outcome) VALUES (?1, ?2, ?3, ?4, ?5)")
         insert.bind(1, entry.at.milliseconds)
         for (index, text) in [entry.actor, entry.action, entry.subject, entry.outcome].enumerated() {
-            let cut = text.utf8.count <= longestText ? text : String(decoding: text.utf8.prefix(longestText), as: UTF8.self)
+            let cut =
+                text.utf8.count <= longestText ? text : String(decoding: text.utf8.prefix(longestText), as: UTF8.self)
             insert.bind(Int32(index + 2), text: cut)
         }
         try insert.run()
@@ -62,7 +63,8 @@ enum AuditLog {
     static func prune(_ connection: Connection, limit: Int) throws -> Int {
         let bound = try connection.integer("SELECT coalesce(max(id), 0) FROM audit") - mostEntries
         guard bound > 0 else { return 0 }
-        try connection.execute("DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE id <= \(bound) LIMIT \(limit))")
+        try connection.execute(
+            "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE id <= \(bound) LIMIT \(limit))")
         return connection.changes
     }
 }

@@ -102,7 +102,8 @@ final class Journal {
 /// What is prepared once for the life of a connection.
 struct Statements {
     let insertCapture, selectPosition, insertEvent, updateLane, ackLane, sizeOf, putCheckpoint: Statement
-    let selectStock, upsertStock, insertSeen, selectSeen, deleteSeen, countSeen, insertReject, putFact, putMark: Statement
+    let selectStock, upsertStock, insertSeen, selectSeen, deleteSeen, countSeen, insertReject, putFact,
+        putMark: Statement
 
     init(_ connection: Connection) throws {
         insertCapture = try connection.prepare("INSERT INTO captures(source, at, position) VALUES (?1, ?2, ?3)")

@@ -32,6 +32,7 @@ package final class Outbox: Sendable {
 
     private struct Mirror {
         var progress: Progress
+        var hasTree = false
         /// +1 with each file that is set aside.
         var life = 0
         var asides: [String] = []
@@ -84,6 +85,9 @@ package final class Outbox: Sendable {
         try journal.connection.transaction { try journal.connection.execute("DELETE FROM facts WHERE name = 'closed'") }
         return true
     }
+
+    /// Whether the stock tree is whole; never waits for a commit.
+    package var hasTree: Bool { mirror.withLock { $0.hasTree } }
 
     /// What is durable as of the last commit; never waits for one.
     package var progress: Progress { mirror.withLock { $0.progress } }
@@ -256,7 +260,11 @@ package final class Outbox: Sendable {
                 journal.now = writer.now
                 let result = try body(journal)
                 let progress = journal.progress
-                mirror.withLock { $0.progress = progress }
+                let hasTree = journal.tree.isBuilt
+                mirror.withLock { mirror in
+                    mirror.progress = progress
+                    mirror.hasTree = hasTree
+                }
                 return result
             } catch {
                 throw recover(&writer, from: error)

@@ -136,7 +136,8 @@ enum Marks {
             for lane in Lane.allCases {
                 let start = Slot(epoch: epoch, lane: lane, sequence: 0).packed
                 let oldest = try journal.connection.integer(
-                    "SELECT coalesce(min(slot), \(start)) FROM events WHERE slot > \(start) AND slot < \(start + 1 << 44)")
+                    "SELECT coalesce(min(slot), \(start)) FROM events WHERE slot > \(start) AND slot < \(start + 1 << 44)"
+                )
                 try journal.connection.execute(
                     """
                     DELETE FROM marks WHERE (epoch, lane, who, second) IN (SELECT epoch, lane, who, second FROM marks

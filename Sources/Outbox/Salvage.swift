@@ -67,7 +67,8 @@ package struct Salvage {
     private mutating func lanes() -> [LaneRow] {
         do {
             let rows = try connection.prepare(
-                "SELECT text, ordinal, lane, acked, head FROM lanes JOIN epochs ON ordinal = epoch ORDER BY ordinal DESC")
+                "SELECT text, ordinal, lane, acked, head FROM lanes JOIN epochs ON ordinal = epoch ORDER BY ordinal DESC"
+            )
             var found: [LaneRow] = []
             while try rows.step() {
                 guard let lane = Lane(rawValue: UInt8(truncatingIfNeeded: rows.integer(2))) else { continue }
@@ -141,7 +142,9 @@ package struct Salvage {
         open.reverse()
         while let part = open.popLast() {
             attempts += 1
-            guard attempts < Self.mostAttempts else { return note("\(words) from \(part.lowerBound) on: too many damaged places") }
+            guard attempts < Self.mostAttempts else {
+                return note("\(words) from \(part.lowerBound) on: too many damaged places")
+            }
             let before = report
             do {
                 for row in try read(&self, part) { try each(row) }

@@ -66,7 +66,9 @@ extension OutboxReader {
 private func holds(_ bytes: UnsafeRawBufferPointer, _ needle: String) -> Bool {
     var needle = needle
     return needle.withUTF8 { needle in
-        guard let base = bytes.baseAddress, let start = needle.baseAddress, bytes.count >= needle.count else { return false }
+        guard let base = bytes.baseAddress, let start = needle.baseAddress, bytes.count >= needle.count else {
+            return false
+        }
         var place = 0
         let last = bytes.count - needle.count
         while place <= last, let found = memchr(base + place, Int32(start[0]), last - place + 1) {

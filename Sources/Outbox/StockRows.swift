@@ -11,7 +11,8 @@ enum StockRows {
 
     /// The rows after a key.
     static func page(
-        _ connection: Connection, after: StockKey?, within condition: String = "", limit: Int, bind: (Statement) -> Void = { _ in }
+        _ connection: Connection, after: StockKey?, within condition: String = "", limit: Int,
+        bind: (Statement) -> Void = { _ in }
     ) throws -> [BalanceLine] {
         let isBounded = after != nil
         let conditions = [isBounded ? "\(key) > (?1, ?2, ?3, ?4)" : "", condition].filter { !$0.isEmpty }

@@ -153,7 +153,9 @@ package final class Receiver: Sendable {
         private func commitQuietly() {
             guard passed.shared.withLock({ $0.failure == nil }) else { return }
             // The second one notes what the first one let be printed.
-            do { for _ in 0..<2 { try commit(Self.monotonic()) } } catch { passed.shared.withLock { $0.failure = "\(error)" } }
+            do { for _ in 0..<2 { try commit(Self.monotonic()) } } catch {
+                passed.shared.withLock { $0.failure = "\(error)" }
+            }
         }
 
         private static func monotonic() -> Int64 { milliseconds(CLOCK_BOOTTIME) }

@@ -66,7 +66,8 @@ final class ReceiverContext {
     }
 
     func log(
-        _ kind: String, _ site: SiteFollower, lane: Lane? = nil, epoch: Epoch? = nil, _ range: ClosedRange<Int64>? = nil,
+        _ kind: String, _ site: SiteFollower, lane: Lane? = nil, epoch: Epoch? = nil,
+        _ range: ClosedRange<Int64>? = nil,
         _ words: String
     ) throws {
         try store.log(

@@ -51,7 +51,8 @@ package struct ReceiverOptions: Sendable {
         let places: [String]
         switch sites {
         case .all: places = ["+/\(tenant)/+"]
-        case .one(let name): places = SiteIdentity(tenant: tenant, site: name).map { ["\($0.shard)/\(tenant)/\(name)"] } ?? []
+        case .one(let name):
+            places = SiteIdentity(tenant: tenant, site: name).map { ["\($0.shard)/\(tenant)/\(name)"] } ?? []
         case .shards(let range):
             places = range.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) + "/\(tenant)/+" }
         }

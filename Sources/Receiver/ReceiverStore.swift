@@ -63,7 +63,8 @@ package final class ReceiverStore {
             insertEvent = try connection.prepare("INSERT INTO events(site, at, payload) VALUES (?1, ?2, ?3)")
             putLane = try connection.prepare("INSERT OR REPLACE INTO lanes VALUES (?1, ?2, ?3, ?4, ?5)")
             insertLog = try connection.prepare(
-                "INSERT INTO log(site, at, kind, lane, epoch, first, last, words) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")
+                "INSERT INTO log(site, at, kind, lane, epoch, first, last, words) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
+            )
             putFact = try connection.prepare("INSERT OR REPLACE INTO facts VALUES (?1, ?2)")
         } catch {
             close(lock)
@@ -231,7 +232,8 @@ package final class ReceiverStore {
 
     /// Kept events after a number, at most 1,000.
     func events(after number: Int64) throws -> [(number: Int64, payload: [UInt8])] {
-        let rows = try connection.prepare("SELECT number, payload FROM events WHERE number > ?1 ORDER BY number LIMIT 1000")
+        let rows = try connection.prepare(
+            "SELECT number, payload FROM events WHERE number > ?1 ORDER BY number LIMIT 1000")
         rows.bind(1, number)
         var found: [(number: Int64, payload: [UInt8])] = []
         while try rows.step() { found.append((rows.integer(0), rows.bytes(1))) }

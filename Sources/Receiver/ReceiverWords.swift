@@ -24,7 +24,8 @@ package struct ReceiverWords: Sendable {
     package func options(programVersion: String) throws -> ReceiverOptions {
         guard let address = BrokerAddress(broker) else {
             throw ReceiverError(
-                "--broker \(broker) cannot be read", hint: "it wants the form mqtts://host:8883, without user or password")
+                "--broker \(broker) cannot be read",
+                hint: "it wants the form mqtts://host:8883, without user or password")
         }
         for (name, value) in [("--tenant", tenant), ("--as", requester), ("--site", site ?? "a")]
         where !SiteIdentity.isName(value) {
@@ -45,7 +46,8 @@ package struct ReceiverWords: Sendable {
             let pem = try text(file)
             guard SigningKey(pem: pem) != nil else {
                 throw ReceiverError(
-                    "--sign-key \(file) holds no Ed25519 private key", hint: "make one: openssl genpkey -algorithm ed25519")
+                    "--sign-key \(file) holds no Ed25519 private key",
+                    hint: "make one: openssl genpkey -algorithm ed25519")
             }
             return pem
         }

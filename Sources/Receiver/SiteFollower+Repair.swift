@@ -192,7 +192,8 @@ extension SiteFollower {
         try context.store.begin()
         if walk.isTooWide {
             counts.drift += 1
-            try context.log("drift", self, epoch: epoch, nil, "more than \(Descent.mostNodes) nodes differ; all is resynced")
+            try context.log(
+                "drift", self, epoch: epoch, nil, "more than \(Descent.mostNodes) nodes differ; all is resynced")
             return ask(SnapshotScope(), why: "the stock differs widely")
         }
         let drift = walk.drift(suspects: suspects)

@@ -129,7 +129,8 @@ final class SiteFollower {
                 state.lanes[lane].gapAt = context.now
                 counts.gaps += 1
                 let last = state.lanes[lane].follower.last
-                try context.log("gap", self, lane: lane, epoch: state.epoch, last + 1...sequence - 1, "events are missing")
+                try context.log(
+                    "gap", self, lane: lane, epoch: state.epoch, last + 1...sequence - 1, "events are missing")
             }
             if verdict == .overflow { context.notice("\(identity.site): too much is parked; it is asked for again") }
         case .apply:
@@ -161,7 +162,9 @@ final class SiteFollower {
         state.lanes[lane].isDirty = true
         state.lanes[lane].movedAt = context.now
         for line in event.lines { try book.take(line, epoch: state.number, mark: row.mark, isSnapshot: false) }
-        if event.isSkipped { ask(SnapshotScope(sku: event.subject), why: "a tombstone stands for \(lane.name) \(sequence)") }
+        if event.isSkipped {
+            ask(SnapshotScope(sku: event.subject), why: "a tombstone stands for \(lane.name) \(sequence)")
+        }
         let isKnown = try hasSeen && store.wasSeen(mark, site: row.id)
         if isKnown { counts.known += 1 } else { try context.effect(payload, site: row.id) }
         try store.note(mark, epoch: state.number, lane: lane, sequence: sequence, at: context.wall)
@@ -307,7 +310,9 @@ final class SiteFollower {
     func ask(_ scope: SnapshotScope, why: String) {
         if scope.isAll { scopes.removeAll() }
         guard !scopes.contains(where: { $0.scope.isAll || $0.scope == scope }) else { return }
-        guard scopes.count < Self.mostScopes else { return scopes = [(SnapshotScope(), "too many parts are to be resynced")] }
+        guard scopes.count < Self.mostScopes else {
+            return scopes = [(SnapshotScope(), "too many parts are to be resynced")]
+        }
         scopes.append((scope, why))
     }
 

@@ -43,7 +43,8 @@ struct SnapshotTaker {
         hasBegun = isResumed
     }
 
-    static func begin(_ id: String, epoch: Epoch, mark: Int64, scope: SnapshotScope, isOwn: Bool, why: String) -> Stored {
+    static func begin(_ id: String, epoch: Epoch, mark: Int64, scope: SnapshotScope, isOwn: Bool, why: String) -> Stored
+    {
         Stored(
             snapshot: id, epoch: epoch.text, mark: mark, isOwn: isOwn, sku: scope.sku, location: scope.location,
             leaf: scope.leaf.map { TreeNode.leaf($0).description }, place: nil, keys: 0,

@@ -35,7 +35,8 @@ final class StockBook {
         self.site = site
         self.connection = connection
         select = try connection.prepare(
-            "SELECT \(Self.columns) FROM stock WHERE site = ?1 AND sku = ?2 AND location = ?3 AND lot = ?4 AND owner = ?5")
+            "SELECT \(Self.columns) FROM stock WHERE site = ?1 AND sku = ?2 AND location = ?3 AND lot = ?4 AND owner = ?5"
+        )
         let places = (1...21).map { "?\($0)" }.joined(separator: ", ")
         upsert = try connection.prepare(
             """

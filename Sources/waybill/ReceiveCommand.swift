@@ -61,7 +61,9 @@ struct ReceiveCommand: ParsableCommand {
         @Option(help: ArgumentHelp("Its key.", valueName: "file"))
         var keyFile: String?
 
-        @Option(help: ArgumentHelp("An Ed25519 private key (PEM), for agents that want signed commands.", valueName: "file"))
+        @Option(
+            help: ArgumentHelp("An Ed25519 private key (PEM), for agents that want signed commands.", valueName: "file")
+        )
         var signKey: String?
 
         @Option(help: ArgumentHelp("Keep events so long in the file, such as 7d.", valueName: "duration"))

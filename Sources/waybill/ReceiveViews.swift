@@ -112,7 +112,8 @@ extension ReceiveCommand {
             if file.json { return try sites.forEach { try printJSON($0) } }
             if sites.isEmpty { return printLine("no site was heard yet") }
             printLine(
-                padded("site", 16) + padded("epoch", 24) + ["critical", "standard", "bulk", "keys"].map { rightAligned($0, 12) }.joined())
+                padded("site", 16) + padded("epoch", 24)
+                    + ["critical", "standard", "bulk", "keys"].map { rightAligned($0, 12) }.joined())
             for line in sites {
                 let offsets = ["critical", "standard", "bulk"].map { rightAligned("\(line.offsets[$0] ?? 0)", 12) }
                 printLine(

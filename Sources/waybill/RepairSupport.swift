@@ -70,6 +70,7 @@ struct RepairRun {
     }
 
     private func words(_ state: RepairState) -> String {
-        state.status == .done ? "done: \(state.sent) sent" : "failed after \(state.sent): \(state.reason ?? "no reason given")"
+        state.status == .done
+            ? "done: \(state.sent) sent" : "failed after \(state.sent): \(state.reason ?? "no reason given")"
     }
 }

@@ -92,7 +92,8 @@ struct ResyncCommand: ParsableCommand {
 
     func validate() throws {
         guard all == (sku == nil && location == nil) else {
-            throw ValidationError(all ? "--all excludes --sku and --location" : "name a part by --sku or --location, or --all")
+            throw ValidationError(
+                all ? "--all excludes --sku and --location" : "name a part by --sku or --location, or --all")
         }
     }
 

@@ -49,7 +49,8 @@ struct StockCommand: ParsableCommand {
 
 struct WhyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "why", abstract: "Show everything behind a SKU's balances: records, events, acks, receipts, replays.",
+        commandName: "why",
+        abstract: "Show everything behind a SKU's balances: records, events, acks, receipts, replays.",
         discussion: """
             In the order of time, from what the outbox still keeps (outbox.keep), at most the newest 1,000 events.
             Acks and receipts are told to the second.
@@ -84,7 +85,8 @@ struct WhyCommand: ParsableCommand {
         for line in lines {
             let told = try JSONDecoder().decode(WhyDocument.self, from: Data(line.utf8))
             printLine(
-                "\(told.at)  \(padded(told.what, 8)) \(padded(told.lane, 9))\(rightAligned("\(told.sequence)", 8))  \(told.words)")
+                "\(told.at)  \(padded(told.what, 8)) \(padded(told.lane, 9))\(rightAligned("\(told.sequence)", 8))  \(told.words)"
+            )
         }
     }
 }

@@ -41,7 +41,9 @@ struct CommandsOnWireTests {
             let id = try requester.ask(.ping)
             let reply = try #require(requester.end(of: id))
             #expect(reply.status == .done && reply.epoch == site.outbox.progress.epoch.text && reply.agent == "1.0.0")
-            #expect(reply.lanes?.first { $0.name == "standard" } == .init(name: "standard", head: 250, acked: 250, oldest: 1))
+            #expect(
+                reply.lanes?.first { $0.name == "standard" }
+                    == .init(name: "standard", head: 250, acked: 250, oldest: 1))
             #expect(requester.all.replies.first?.correlation == id)
             #expect(abs(try #require(Timestamp(rfc3339: reply.at)).milliseconds - Clocks.wall().milliseconds) < 60_000)
         }
@@ -129,13 +131,16 @@ struct CommandsOnWireTests {
             #expect(requester.end(of: try requester.ask(.digest) { $0.node = "XYZ" })?.code == .malformed)
             #expect(requester.end(of: try requester.ask(.receipt) { $0.lane = "standard" })?.code == .malformed)
             let topics = requester.topics
-            for topic in ["\(topics.root)/ev/standard", "\(topics.root)/rep/ops", "\(topics.root)/rep/+", "elsewhere/x"] {
+            for topic in [
+                "\(topics.root)/ev/standard", "\(topics.root)/rep/ops", "\(topics.root)/rep/+", "elsewhere/x",
+            ] {
                 let id = try requester.ask(.ping, responseTopic: topic)
                 #expect(requester.end(of: id)?.code == .malformed, "\(topic)")
             }
             requester.send(Array("{".utf8), verb: "ping", to: topics.replies("ingest"))
             requester.send(Array(repeating: 0x20, count: 20_000), verb: "replay", to: topics.replies("ingest"))
-            requester.send(Array(repeating: UInt8(ascii: "["), count: 10_000), verb: "digest", to: topics.replies("ingest"))
+            requester.send(
+                Array(repeating: UInt8(ascii: "["), count: 10_000), verb: "digest", to: topics.replies("ingest"))
             #expect(Stage.wait { requester.replies(to: "").filter { $0.code == .malformed }.count == 3 })
             let id = UUID().uuidString.lowercased()
             let odd = CommandRequest(id: id, requester: "ingest", issuedAt: Clocks.wall().description)
@@ -194,7 +199,9 @@ struct CommandsOnWireTests {
             #expect(try site.outbox.prune(now: Clocks.wall()) == 0)
             let id = try #require(try site.outbox.reader().eventID(lane: .standard, of: epoch, sequence: 200))
             let asked = try requester.ask(.receipt) { request in
-                (request.lane, request.epoch, request.sequence, request.event) = ("standard", epoch.text, 200, id.description)
+                (request.lane, request.epoch, request.sequence, request.event) = (
+                    "standard", epoch.text, 200, id.description
+                )
             }
             #expect(requester.end(of: asked)?.sequence == 200)
             #expect(try site.outbox.receipts.first?.sequence == 200)
@@ -263,7 +270,10 @@ struct CommandsOnWireTests {
             #expect(Stage.wait { site.board.state(state.id)?.status == .done })
             #expect(site.board.state(state.id)?.sent == 120)
             #expect(Stage.wait { centre.events.count == heard + 120 })
-            #expect(try site.outbox.reader().audit().contains { $0.actor == "user anna (1000)" && $0.outcome.hasPrefix("done") })
+            #expect(
+                try site.outbox.reader().audit().contains {
+                    $0.actor == "user anna (1000)" && $0.outcome.hasPrefix("done")
+                })
         }
     }
 }

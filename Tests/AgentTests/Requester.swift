@@ -25,7 +25,8 @@ final class Requester: Sendable {
     init(port: UInt16, site: SiteIdentity, _ change: (inout MQTTOptions) -> Void = { _ in }) throws {
         topics = Topics(site: site)
         var options = MQTTOptions(
-            brokers: [try #require(BrokerAddress("mqtt://127.0.0.1:\(port)"))], clientID: "requester-\(UUID().uuidString.prefix(8))")
+            brokers: [try #require(BrokerAddress("mqtt://127.0.0.1:\(port)"))],
+            clientID: "requester-\(UUID().uuidString.prefix(8))")
         options.isCleanStart = false
         options.backoffMin = 20
         options.backoffMax = 50

@@ -8,7 +8,8 @@ import Testing
 struct AuditTests {
     private func entry(_ files: TemporaryOutbox, _ words: String, at milliseconds: Int64 = 0) -> AuditEntry {
         AuditEntry(
-            at: Timestamp(milliseconds: files.now.milliseconds + milliseconds), actor: "requester ops", action: "replay",
+            at: Timestamp(milliseconds: files.now.milliseconds + milliseconds), actor: "requester ops",
+            action: "replay",
             subject: words, outcome: "accepted")
     }
 
@@ -21,10 +22,12 @@ struct AuditTests {
         let all = try reader.audit()
         #expect(all.count == 6 && all.first?.subject.utf8.count ?? 0 < 1_010)
         #expect(try reader.audit(before: all[2].id, limit: 2).map(\.subject) == ["3", "2"])
-        #expect(try reader.audit(since: Timestamp(milliseconds: files.now.milliseconds + 4)).map(\.subject) == ["5", "4"])
+        #expect(
+            try reader.audit(since: Timestamp(milliseconds: files.now.milliseconds + 4)).map(\.subject) == ["5", "4"])
     }
 
-    @Test func `a command is new once, unfinished until it ends, and then has its reply, also after a restart`() throws {
+    @Test func `a command is new once, unfinished until it ends, and then has its reply, also after a restart`() throws
+    {
         let files = try TemporaryOutbox()
         var outbox = try files.open()
         let command = LoggedCommand(id: "c-1", requester: "ops", verb: "replay", at: files.now)
@@ -57,9 +60,12 @@ struct AuditTests {
         #expect(try outbox.begin(again, audit: nil) == .new)
     }
 
-    private func receipt(_ outbox: Outbox, _ files: TemporaryOutbox, _ sequence: Int64, _ epoch: Epoch? = nil) -> Receipt {
+    private func receipt(_ outbox: Outbox, _ files: TemporaryOutbox, _ sequence: Int64, _ epoch: Epoch? = nil)
+        -> Receipt
+    {
         Receipt(
-            requester: "ingest", lane: .standard, epoch: epoch ?? outbox.progress.epoch, sequence: sequence, at: files.now)
+            requester: "ingest", lane: .standard, epoch: epoch ?? outbox.progress.epoch, sequence: sequence,
+            at: files.now)
     }
 
     @Test func `what a requester did not confirm is kept, whatever its age`() throws {
@@ -138,7 +144,9 @@ struct AuditTests {
             try outbox.close()
         }
         let whole = try Salvage.run(path: files.path) { _ in }
-        #expect(whole.unackedEvents == 1_500 && whole.ackedEvents == 500 && whole.unreadable.isEmpty && whole.stockLines == 1)
+        #expect(
+            whole.unackedEvents == 1_500 && whole.ackedEvents == 500 && whole.unreadable.isEmpty
+                && whole.stockLines == 1)
         try files.damage(page: 0.4)
         var order: [Bool] = []
         let damaged = try Salvage.run(path: files.path) { row in

@@ -9,7 +9,9 @@ import Testing
 
 /// The tree that an outbox keeps, against one made from its stock table.
 struct KeptTreeTests {
-    private func record(_ files: TemporaryOutbox, _ name: String, sku: String, quantity: String) throws -> CapturedRecord {
+    private func record(_ files: TemporaryOutbox, _ name: String, sku: String, quantity: String) throws
+        -> CapturedRecord
+    {
         let hash = Digest(sha256: name)
         let identity = RecordIdentity(text: name, recordHash: hash, isTracked: false)
         let derived = EventID.derive(site: files.site, source: "moves", record: identity, type: .adjusted, n: 0)

@@ -94,7 +94,9 @@ final class TemporaryOutbox {
         let (size, count) = try { () -> (UInt64, Double) in
             let connection = try connection()
             try connection.checkpoint(truncate: true)
-            return (UInt64(try connection.integer("PRAGMA page_size")), Double(try connection.integer("PRAGMA page_count")))
+            return (
+                UInt64(try connection.integer("PRAGMA page_size")), Double(try connection.integer("PRAGMA page_count"))
+            )
         }()
         let handle = try #require(FileHandle(forUpdatingAtPath: path))
         try handle.seek(toOffset: UInt64(part * count) * size)

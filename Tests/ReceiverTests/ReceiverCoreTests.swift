@@ -8,7 +8,9 @@ import Testing
 @testable import Receiver
 
 struct ReceiverCoreTests {
-    @Test func `shuffled, repeated and lost deliveries and kills leave each event once, in order, and equal stock`() throws {
+    @Test func `shuffled, repeated and lost deliveries and kills leave each event once, in order, and equal stock`()
+        throws
+    {
         let seed = UInt64.random(in: 0...UInt64.max)
         var random = Seeded(seed)
         for _ in 0..<6 {
@@ -39,7 +41,11 @@ struct ReceiverCoreTests {
                 #expect(bench.last(lane) == bench.agent.head(lane), "seed \(seed)")
                 let printed = try bench.sequences(lane, bench.agent.epoch)
                 let once = printed.enumerated().filter { $0.offset == 0 || $0.element != printed[$0.offset - 1] }
-                #expect(Set(printed) == Set(bench.agent.head(lane) > 0 ? 1...bench.agent.head(lane) : 1...1).filter { $0 <= bench.agent.head(lane) }, "seed \(seed)")
+                #expect(
+                    Set(printed)
+                        == Set(bench.agent.head(lane) > 0 ? 1...bench.agent.head(lane) : 1...1).filter {
+                            $0 <= bench.agent.head(lane)
+                        }, "seed \(seed)")
                 #expect(once.count >= Set(printed).count, "seed \(seed)")
             }
             #expect(try bench.stock() == bench.agent.stock, "seed \(seed)")
@@ -187,7 +193,9 @@ struct ReceiverCoreTests {
         try bench.deliver(try bench.agent.beacon())
         try bench.settle()
         #expect(bench.counts.drift == 1)
-        #expect(bench.agent.asked.filter { $0 == "digest" }.count == 5 && bench.agent.asked.filter { $0 == "resync" }.count == 1)
+        #expect(
+            bench.agent.asked.filter { $0 == "digest" }.count == 5
+                && bench.agent.asked.filter { $0 == "resync" }.count == 1)
         #expect(try bench.stock() == bench.agent.stock)
         #expect(try bench.log().contains { $0.contains("S200") })
     }

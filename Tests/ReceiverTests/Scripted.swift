@@ -247,7 +247,9 @@ final class Bench {
 
     init() throws { core = try Self.open(path, printed) }
 
-    deinit { for suffix in ["", "-wal", "-shm", ".lock"] { try? FileManager.default.removeItem(atPath: path + suffix) } }
+    deinit {
+        for suffix in ["", "-wal", "-shm", ".lock"] { try? FileManager.default.removeItem(atPath: path + suffix) }
+    }
 
     private static func open(_ path: String, _ printed: Printed) throws -> ReceiverCore {
         let broker = try #require(BrokerAddress("mqtt://127.0.0.1:1"))
@@ -262,7 +264,8 @@ final class Bench {
 
     /// As SIGKILL does: what was not committed is gone.
     func kill() throws {
-        let nothing = FileManager.default.temporaryDirectory.appendingPathComponent("wb-\(UUID().uuidString).sqlite").path
+        let nothing = FileManager.default.temporaryDirectory.appendingPathComponent("wb-\(UUID().uuidString).sqlite")
+            .path
         core = try Self.open(nothing, printed)
         core = try Self.open(path, printed)
         onTheWay = []
@@ -301,7 +304,11 @@ final class Bench {
             .filter { $0.epoch == epoch && $0.place?.lane == lane }.map { $0.place?.sequence ?? 0 }
     }
 
-    func stock() throws -> [StockKey: Balance] { try ReceiverView(path: path).balances(site: "dc-7").mapValues(\.balance) }
+    func stock() throws -> [StockKey: Balance] {
+        try ReceiverView(path: path).balances(site: "dc-7").mapValues(\.balance)
+    }
 
-    func log() throws -> [String] { try ReceiverView(path: path).log(site: nil, limit: 1_000).map { "\($0.kind): \($0.words)" } }
+    func log() throws -> [String] {
+        try ReceiverView(path: path).log(site: nil, limit: 1_000).map { "\($0.kind): \($0.words)" }
+    }
 }

@@ -122,9 +122,11 @@ enum ConfigurationKeys {
     private static let commands = [
         ConfigurationKey("commands", .table),
         ConfigurationKey(
-            "commands.requesters", .texts, "[]", "who may ask for replays and resyncs, e.g. [\"ingest\"]; empty: nobody"),
+            "commands.requesters", .texts, "[]", "who may ask for replays and resyncs, e.g. [\"ingest\"]; empty: nobody"
+        ),
         ConfigurationKey(
-            "commands.keys", .texts, "[]", "Ed25519 public keys in base64; where there are some, commands must be signed"),
+            "commands.keys", .texts, "[]",
+            "Ed25519 public keys in base64; where there are some, commands must be signed"),
     ]
 
     private static let lanes =

@@ -43,7 +43,8 @@ extension ControlDesk {
 
     func resync(_ scope: SnapshotScope, requester: String, isDryRun: Bool, actor: String) throws -> RepairDocument {
         let name = try checked(requester: requester)
-        return try place(RepairOrder(work: .resync(scope, requester: name), actor: actor), events: nil, isDryRun: isDryRun)
+        return try place(
+            RepairOrder(work: .resync(scope, requester: name), actor: actor), events: nil, isDryRun: isDryRun)
     }
 
     private func checked(requester: String) throws -> String {

@@ -29,7 +29,8 @@ final class ControlDesk: Sendable {
         let reader = try outbox.reader()
         let reasons = report.healthReasons
         let statuses = Dictionary(
-            report.sourceLines(positions: [:], now: Clocks.monotonic()).map { ($0.name, $0.status) }, uniquingKeysWith: { first, _ in first })
+            report.sourceLines(positions: [:], now: Clocks.monotonic()).map { ($0.name, $0.status) },
+            uniquingKeysWith: { first, _ in first })
         let sources = try configuration.sources.map {
             StatusDocument.SourceLine(
                 name: $0.name, status: statuses[$0.name] ?? "starting", rejects: try reader.openRejects($0.name))

@@ -14,7 +14,8 @@ extension ControlServer {
                 try desk.replay(
                     lane: query["lane"].map { String($0) } ?? "", epoch: query["epoch"].map { String($0) },
                     from: query["from"].flatMap { Int64($0) }, to: query["to"].flatMap { Int64($0) },
-                    requester: query["requester"].map { String($0) }, isDryRun: query["dry_run"] == "1", actor: await context.actor())
+                    requester: query["requester"].map { String($0) }, isDryRun: query["dry_run"] == "1",
+                    actor: await context.actor())
             }
         }
         router.post("/v1/resync") { request, context in

@@ -24,20 +24,26 @@ struct WhyStory {
         let told = readWire(Told.self, from: event.payload)
         func line(_ at: Timestamp, _ what: String, _ words: String) -> WhyDocument {
             WhyDocument(
-                at: at.description, what: what, lane: event.lane.name, epoch: event.epoch.text, sequence: event.sequence,
+                at: at.description, what: what, lane: event.lane.name, epoch: event.epoch.text,
+                sequence: event.sequence,
                 words: words)
         }
         var lines: [WhyDocument] = []
         if let origin = told?.data.origin {
             let key = origin.key.map { ", its own id \($0)" } ?? ""
             lines.append(
-                line(event.capturedAt, "record", "\(origin.object) at \(origin.position) (source \(origin.source))\(key)"))
+                line(
+                    event.capturedAt, "record", "\(origin.object) at \(origin.position) (source \(origin.source))\(key)"
+                ))
         }
         lines.append(line(event.capturedAt, "event", words(told)))
         let marks = try reader.marks(lane: event.lane, of: event.epoch, sequence: event.sequence)
         if event.isAcked {
             let at = marks.first { $0.who.isEmpty }?.at
-            lines.append(line(max(at ?? event.capturedAt, event.capturedAt), "acked", at == nil ? "by the broker, at a time not kept" : "by the broker"))
+            lines.append(
+                line(
+                    max(at ?? event.capturedAt, event.capturedAt), "acked",
+                    at == nil ? "by the broker, at a time not kept" : "by the broker"))
         } else {
             lines.append(line(event.capturedAt, "waiting", "not acked by the broker yet"))
         }

@@ -56,7 +56,9 @@ struct CommandGate {
             refused.message = message
             return .refused(refused)
         }
-        if message.isRetained { return refuse("a retained command is never carried out; clear it at the broker", .stale) }
+        if message.isRetained {
+            return refuse("a retained command is never carried out; clear it at the broker", .stale)
+        }
         guard message.payload.count <= Self.longestPayloadBytes else {
             return refuse("a command has at most \(Self.longestPayloadBytes) bytes")
         }
@@ -71,7 +73,9 @@ struct CommandGate {
             message.responseTopic ?? request.responseTopic,
             message.correlation.isEmpty ? Array((request.correlation ?? "").utf8) : message.correlation)
         refused.address = own ?? ReplyAddress(topic: topics.replies(request.requester), correlation: [])
-        guard rates.take(request.requester, now: monotonic) else { return refuse("too many commands; slow down", .busy) }
+        guard rates.take(request.requester, now: monotonic) else {
+            return refuse("too many commands; slow down", .busy)
+        }
         guard requesters.contains(request.requester) else {
             return refuse("\(request.requester) is not among this agent's [commands] requesters", .denied)
         }

@@ -29,10 +29,11 @@ package struct RepairOrder: Sendable {
     var subject: String {
         switch work {
         case .replay(let lane, let epoch, let sequences, let to):
-            let place = switch to {
-            case .lane: "the lane"
-            case .requester(let name): name
-            }
+            let place =
+                switch to {
+                case .lane: "the lane"
+                case .requester(let name): name
+                }
             return "\(lane.name) \(sequences.lowerBound)-\(sequences.upperBound) of \(epoch.text) to \(place)"
         case .resync(let scope, let requester): return "\(scope.words) to \(requester)"
         }
