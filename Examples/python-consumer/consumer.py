@@ -79,6 +79,7 @@ class Core:
         self.clock_offset = timedelta(0)
         self.receipted = {}
         self.denied = None
+        self.is_new = False  # the site was met just now: what it keeps is asked for without waiting for a second beacon
 
     # offsets
 
@@ -195,6 +196,7 @@ class Core:
     def enter(self, epoch):
         if self.epoch is not None and epoch <= self.epoch:
             return
+        self.is_new = self.epoch is None
         self.epoch = epoch
         self.parked = {lane: {} for lane in LANES}
         self.tail = {}
@@ -216,7 +218,6 @@ class Core:
     # beacons
 
     def take_beacon(self, beacon, retained):
-        is_new = self.epoch is None
         self.enter(beacon["epoch"])
         if beacon["epoch"] < self.epoch:
             if not retained:
@@ -231,9 +232,10 @@ class Core:
                 row = self.db.execute("SELECT id FROM ids WHERE epoch = ? AND lane = ? AND sequence = ?", (self.epoch, lane, last)).fetchone()
                 if row:
                     self.receipt(lane, last, row[0], self.epoch)
-            if line["acked"] > last and (is_new or self.tail.get(lane) == last):
+            if line["acked"] > last and (self.is_new or self.tail.get(lane) == last):
                 self.db.execute("UPDATE lanes SET goal = max(coalesce(goal, 0), ?) WHERE epoch = ? AND lane = ?", (line["acked"], self.epoch, lane))
             self.tail[lane] = last if line["acked"] > last else None
+        self.is_new = False
 
     # asking
 
