@@ -75,6 +75,7 @@ class CoreTests(unittest.TestCase):
 
     def test_a_tail_gap_shows_in_the_second_beacon(self):
         self.take("ev/standard", event(1))
+        self.take("beacon", {"epoch": EPOCH, "lanes": [{"name": "standard", "head": 1, "acked": 1}]})
         lanes = [{"name": name, "head": 2 if name == "standard" else 0, "acked": 2 if name == "standard" else 0}
                  for name in ("critical", "standard", "bulk")]
         beacon = {"epoch": EPOCH, "lanes": lanes}

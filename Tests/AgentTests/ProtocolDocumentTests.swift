@@ -86,6 +86,10 @@ struct PythonConsumerTests {
             try scene.warehouse.append(lines: 400)
             try scene.startAgent()
             scene.awaitAcks()
+            // The next beacon would come in 30 s: a connection that begins shows one at once.
+            scene.agent?.end(SIGTERM)
+            try scene.startAgent()
+            scene.awaitAcks()
             let first = Python.process(scene.consumer([]), in: folder)
             let out = Pipe()
             first.standardOutput = out
