@@ -136,7 +136,7 @@ struct ContractMeasures {
         mkdir(home, 0o700)
         let broker = try DemoBroker(directory: home)
         try broker.start()
-        let text = Demo.configuration(port: broker.port) + "\n[commands]\nrequesters = [\"bench\"]\n"
+        let text = Demo.configuration(port: broker.port, requesters: ["bench"])
         try FileBytes.replace(
             home + "/agent.conf", with: text.replacing("[mqtt]\n", with: "[mqtt]\nno_subscriber = \"accept\"\n"))
         let program = program

@@ -48,11 +48,11 @@ import Testing
         }
 
         private func write(configuration: String, data: String, socket: String) throws {
-            let text = Demo.configuration(port: proxy.port)
+            let text = Demo.configuration(port: proxy.port, requesters: ["ingest"])
                 .replacingOccurrences(of: "data_dir = \"data\"", with: "data_dir = \"\(data)\"")
                 .replacingOccurrences(of: "control.sock", with: socket)
                 .replacingOccurrences(of: "[mqtt]\n", with: "[mqtt]\nbatch = { above = 20, events = 7 }\n")
-            try Data((text + "\n[commands]\nrequesters = [\"ingest\"]\n").utf8)
+            try Data(text.utf8)
                 .write(to: URL(fileURLWithPath: directory + "/" + configuration))
         }
 

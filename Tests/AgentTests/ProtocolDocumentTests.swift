@@ -40,9 +40,9 @@ struct PythonConsumerTests {
             broker = try DemoBroker(directory: directory, settings: "persistence false\nmax_queued_messages 1000")
             try broker.start()
             warehouse = DemoWarehouse(path: directory + "/moves.csv")
-            let text = Demo.configuration(port: broker.port)
+            let text = Demo.configuration(port: broker.port, requesters: ["ingest"])
                 .replacingOccurrences(of: "[mqtt]\n", with: "[mqtt]\nno_subscriber = \"accept\"\n")
-            try Data((text + "\n[commands]\nrequesters = [\"ingest\"]\n").utf8)
+            try Data(text.utf8)
                 .write(to: URL(fileURLWithPath: directory + "/agent.conf"))
         }
 

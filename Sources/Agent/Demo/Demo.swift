@@ -1,19 +1,21 @@
 import FoundationEssentials
 import Glibc
 import Logging
-import MQTT
 import Outbox
+import Receiver
 
-/// The main job, whole: a legacy export, the agent, a real broker that goes away for a while, a consumer, and the truth
-/// computed from both ends.
+/// The main job, whole: a legacy export, the agent, a real broker that is killed and emptied, the reference consumer that
+/// finds and fills its gap, and the truth computed from both ends.
 package struct Demo {
     private static let lines = 600
     private static let linesPerStep = 15
     private static let stepMilliseconds: Int32 = 400
     /// Steps at which things happen, of 40.
+    private static let consumerAway = 6..<14
+    private static let brokerKilled = 11..<14
     private static let rotation = 20
-    private static let outage = 14..<24
-    private static let deadline: Int64 = 36_000
+    private static let outage = 24..<31
+    private static let deadline: Int64 = 38_000
 
     private let print: (String) -> Void
 
@@ -31,60 +33,80 @@ package struct Demo {
         let interruption = keepsOn ? Interruption() : nil
         let directory = try Self.temporaryDirectory()
         defer { try? FileManager.default.removeItem(atPath: directory) }
-        let broker = try DemoBroker(directory: directory)
+        let broker = try DemoBroker(directory: directory, settings: "persistence false")
         try broker.start()
         defer { broker.stop() }
-        guard let address = BrokerAddress("mqtt://127.0.0.1:\(broker.port)") else { return false }
         var warehouse = DemoWarehouse(path: directory + "/moves.csv")
         let configuration = try Configuration.parse(
-            Self.configuration(port: broker.port), file: "demo.conf", directory: directory, environment: [:])
-        let receiver = DemoReceiver()
-        receiver.start(broker: address, topic: "waybill/v1/+/demo/dc-1/ev/+")
-        defer { receiver.stop() }
-        Self.wait(until: begun + 5_000) { receiver.snapshot.isSubscribed }
+            Self.configuration(port: broker.port, requesters: ["ingest"]), file: "demo.conf", directory: directory, environment: [:])
+        let consumer = try DemoConsumer(directory: directory, port: broker.port)
+        try consumer.start()
+        defer { consumer.stop() }
+        Self.wait(until: begun + 5_000) { consumer.isSubscribed }
         var logger = Logger(label: "waybill") { StreamLogHandler.standardError(label: $0) }
         logger.logLevel = .error
         let agent = try RunningAgent(configuration, logger: logger)
         defer { agent.shutDown() }
         print("lane      seq   type               sku    bin     qty      stock")
-        try play(&warehouse, broker: broker, receiver: receiver, agent: agent)
-        if let interruption { try goOn(&warehouse, receiver: receiver, agent: agent, until: interruption) }
+        try play(&warehouse, broker: broker, consumer: consumer, agent: agent)
+        if let interruption { try goOn(&warehouse, consumer: consumer, agent: agent, until: interruption) }
         Self.wait(until: (keepsOn ? Clocks.monotonic() : begun) + Self.deadline) {
-            receiver.snapshot.received >= warehouse.linesWritten
+            consumer.effects.events >= warehouse.linesWritten
         }
-        receiver.takeRows().suffix(4).forEach(print)
-        return conclude(warehouse, receiver.snapshot)
+        consumer.takeRows().suffix(4).forEach(print)
+        consumer.takeLog().forEach(print)
+        let counts = consumer.counts
+        consumer.stop()
+        return conclude(warehouse, consumer, counts)
     }
 
     private func play(
-        _ warehouse: inout DemoWarehouse, broker: DemoBroker, receiver: DemoReceiver, agent: RunningAgent
+        _ warehouse: inout DemoWarehouse, broker: DemoBroker, consumer: DemoConsumer, agent: RunningAgent
     ) throws {
         for step in 0..<(Self.lines / Self.linesPerStep) {
-            if step == Self.outage.lowerBound {
-                print("--- the broker stops; the warehouse does not")
-                broker.stop()
-            }
-            if step == Self.outage.upperBound {
-                print("--- the broker is back; the backlog drains")
-                try broker.start()
-            }
+            try change(at: step, broker, consumer)
             if step == Self.rotation {
                 print("--- the WMS rotates its file")
                 warehouse.rotate()
             }
             try warehouse.append(lines: Self.linesPerStep)
             poll(nil, 0, Self.stepMilliseconds)
-            show(receiver.takeRows(), backlog: Self.backlog(agent))
+            show(consumer, backlog: Self.backlog(agent))
+        }
+    }
+
+    /// What happens between warehouse and centre.
+    private func change(at step: Int, _ broker: DemoBroker, _ consumer: DemoConsumer) throws {
+        if step == Self.consumerAway.lowerBound {
+            print("--- the consumer goes away; the broker acknowledges for it, and keeps its queue")
+            consumer.stop()
+        }
+        if step == Self.brokerKilled.lowerBound {
+            print("--- the broker is killed with SIGKILL, and its queue is gone: acknowledged events are lost")
+            broker.stop(SIGKILL)
+        }
+        if step == Self.brokerKilled.upperBound {
+            print("--- an empty broker and the consumer are back; watch it find the gap and ask for it")
+            try consumer.start()
+            try broker.start()
+        }
+        if step == Self.outage.lowerBound {
+            print("--- the broker stops; the warehouse does not")
+            broker.stop()
+        }
+        if step == Self.outage.upperBound {
+            print("--- the broker is back; the backlog drains")
+            try broker.start()
         }
     }
 
     private func goOn(
-        _ warehouse: inout DemoWarehouse, receiver: DemoReceiver, agent: RunningAgent, until end: Interruption
+        _ warehouse: inout DemoWarehouse, consumer: DemoConsumer, agent: RunningAgent, until end: Interruption
     ) throws {
         print("--- going on; Ctrl-C ends it. Look meanwhile: waybill status --socket \(agent.controlSocket)")
         while !end.wait(milliseconds: Self.stepMilliseconds) {
             try warehouse.append(lines: Self.linesPerStep)
-            show(receiver.takeRows(), backlog: Self.backlog(agent))
+            show(consumer, backlog: Self.backlog(agent))
         }
     }
 
@@ -92,21 +114,24 @@ package struct Demo {
         agent.progress.backlog
     }
 
-    private func show(_ rows: [String], backlog: Int64) {
+    private func show(_ consumer: DemoConsumer, backlog: Int64) {
+        let rows = consumer.takeRows()
         rows.prefix(2).forEach(print)
         if rows.count > 2 { print("          … and \(rows.count - 2) more") }
         if rows.isEmpty { print("          nothing arrives; waiting in the outbox: \(backlog)") }
+        consumer.takeLog().forEach(print)
     }
 
-    private func conclude(_ warehouse: DemoWarehouse, _ tally: DemoReceiver.Tally) -> Bool {
-        let lost = warehouse.linesWritten - tally.received
-        let isEqual = warehouse.ledger.allSatisfy { tally.stock[$0.key]?.unrestricted == $0.value }
-        let isSameSize = warehouse.ledger.count == tally.stock.count
+    private func conclude(_ warehouse: DemoWarehouse, _ consumer: DemoConsumer, _ counts: SiteCounts) -> Bool {
+        let (events, repeated) = consumer.effects
+        let lost = warehouse.linesWritten - events
+        let stock = consumer.stock()
+        let isEqual =
+            warehouse.ledger.count == stock.count && warehouse.ledger.allSatisfy { stock[$0.key] == .some($0.value) }
         print(
-            "demo: \(warehouse.linesWritten) WMS lines, \(tally.received) events received, \(lost) lost, "
-                + "\(tally.repeated) repeated (\(tally.redelivered) redelivered), \(tally.outOfOrder) out of order, "
-                + "stock \(isEqual && isSameSize ? "equal" : "DIFFERENT")")
-        return lost == 0 && tally.repeated == 0 && tally.outOfOrder == 0 && isEqual && isSameSize
+            "demo: \(warehouse.linesWritten) WMS lines, \(events) events received, \(lost) lost, \(repeated) repeated, "
+                + "\(counts.repaired) repaired by replay after \(counts.gaps) gaps, stock \(isEqual ? "equal" : "DIFFERENT")")
+        return lost == 0 && repeated == 0 && isEqual
     }
 
     static func wait(until deadline: Int64, _ condition: () -> Bool) {
@@ -120,7 +145,9 @@ package struct Demo {
     }
 
     /// The configuration of the example site, for an agent that follows `export`.
-    package static func configuration(port: UInt16, export: String = "moves.csv") -> String {
+    package static func configuration(
+        port: UInt16, export: String = "moves.csv", requesters: [String] = []
+    ) -> String {
         """
         [site]
         tenant = "demo"
@@ -137,6 +164,9 @@ package struct Demo {
 
         [outbox]
         reserve = "1MiB"
+
+        [commands]
+        requesters = [\(requesters.map { "\"\($0)\"" }.joined(separator: ", "))]
 
         [inventory]
         baseline = "zero"

@@ -1,7 +1,9 @@
-import FoundationEssentials
+import Foundation
 import Inventory
 import MQTT
 import Synchronization
+
+@testable import Agent
 
 /// A consumer by the rules: a persistent session, the next sequence of each lane, stock from the balances alone.
 final class DemoReceiver: Sendable {
@@ -10,7 +12,6 @@ final class DemoReceiver: Sendable {
         var redelivered = 0
         var repeated = 0
         var outOfOrder = 0
-        var rows: [String] = []
         var isSubscribed = false
         /// Version and `unrestricted` in millionths.
         var stock: [StockKey: (version: Int64, unrestricted: Int64?)] = [:]
@@ -23,15 +24,8 @@ final class DemoReceiver: Sendable {
 
     var snapshot: Tally { tally.withLock { $0 } }
 
-    func takeRows() -> [String] {
-        tally.withLock { tally in
-            defer { tally.rows = [] }
-            return tally.rows
-        }
-    }
-
     func start(broker: BrokerAddress, topic: String) {
-        var options = MQTTOptions(brokers: [broker], clientID: "waybill-demo-receiver")
+        var options = MQTTOptions(brokers: [broker], clientID: "waybill-test-receiver")
         options.isCleanStart = false
         options.backoffMin = 50
         options.backoffMax = 300
@@ -68,16 +62,10 @@ final class DemoReceiver: Sendable {
             if line.version <= tally.stock[key]?.version ?? -1 { continue }
             tally.stock[key] = (line.version, line.unrestricted.flatMap { try? Quantity($0).millionths })
         }
-        let first = event.data.balances?.first
-        tally.rows.append(
-            "\(padded(event.lane, 9)) \(padded(String(sequence), 5)) \(padded(event.type, 18)) \(padded(event.subject ?? "-", 6)) "
-                + "\(padded(first?.location ?? "-", 7)) \(padded(event.data.quantity?.value ?? "-", 6)) → \(first?.unrestricted ?? "-")"
-        )
     }
 
     private struct Event: Decodable {
         struct Payload: Decodable {
-            struct Amount: Decodable { var value: String? }
             struct Line: Decodable {
                 var sku: String?
                 var location: String?
@@ -85,7 +73,6 @@ final class DemoReceiver: Sendable {
                 var version: Int64
                 var unrestricted: String?
             }
-            var quantity: Amount?
             var balances: [Line]?
         }
         var id: String
