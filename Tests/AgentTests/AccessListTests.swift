@@ -92,7 +92,8 @@ struct AccessListTests: DriverTests {
                     $0.subscriptions = ["waybill/v1/+/acme/+/beacon", "waybill/v1/+/acme/+/meta"]
                 }.messages.map(\.topic).sorted()
             }
-            let all = try ["dc-7", "dc-8"].flatMap { site in try ["beacon", "meta"].map { try topic(site, $0) } }.sorted()
+            let all = try ["dc-7", "dc-8"].flatMap { site in try ["beacon", "meta"].map { try topic(site, $0) } }
+                .sorted()
             #expect(try heard("dc-7", 2) == all.filter { $0.contains("dc-7") })
             #expect(try heard("ingest", 4) == all)
             #expect(try heard("dashboard", 2) == all.filter { $0.hasSuffix("beacon") })

@@ -29,8 +29,10 @@ struct ProtocolDocumentTests {
 /// The consumer that was written from the page alone, against the real program: killed, and its broker emptied.
 struct PythonConsumerTests {
     private final class Scene {
-        let directory = FileManager.default.temporaryDirectory.appendingPathComponent("wb-\(UUID().uuidString.prefix(8))")
-            .path
+        let directory = FileManager.default.temporaryDirectory.appendingPathComponent(
+            "wb-\(UUID().uuidString.prefix(8))"
+        )
+        .path
         let broker: DemoBroker
         var warehouse: DemoWarehouse
         var agent: ChildProcess?
@@ -70,7 +72,8 @@ struct PythonConsumerTests {
 
         func consumer(_ more: [String]) -> [String] {
             [
-                "consumer.py", "--port", "\(broker.port)", "--tenant", "demo", "--site", "dc-1", "--requester", "ingest",
+                "consumer.py", "--port", "\(broker.port)", "--tenant", "demo", "--site", "dc-1", "--requester",
+                "ingest",
                 "--db", directory + "/consumer.sqlite",
             ] + more
         }

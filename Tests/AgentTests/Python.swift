@@ -12,7 +12,8 @@ enum Python {
 
     /// Why tests that need it are skipped; nil: it is there.
     static let missing: String? = {
-        for name in ["paho", "jsonschema", "yaml"] where !FileManager.default.fileExists(atPath: "\(packages)/\(name)") {
+        for name in ["paho", "jsonschema", "yaml"] where !FileManager.default.fileExists(atPath: "\(packages)/\(name)")
+        {
             return "\(name) is not in .build/python-packages; make setup installs it with pip"
         }
         return (try? run(["-c", "import jsonschema"]).code) == 0 ? nil : "python3 does not run"
