@@ -36,7 +36,7 @@ bench: release   ## the numbers, with peers measured in the same run (RUNS=5)
 	$(SWIFT) build $(RELEASE) --product waybill-bench
 	@.build-release/release/waybill-bench --program .build-release/release/waybill --runs $(or $(RUNS),5)
 
-soak: build      ## the torture test for MINUTES=60 and on
+soak: build      ## the torture tests for MINUTES=60 and on, half each
 	WAYBILL_SOAK_MINUTES=$(or $(MINUTES),60) $(SWIFT) test --skip-build $(WARNINGS) --filter TortureTests
 
 clean:           ## remove what was built
