@@ -38,7 +38,8 @@ package struct Demo {
         defer { broker.stop() }
         var warehouse = DemoWarehouse(path: directory + "/moves.csv")
         let configuration = try Configuration.parse(
-            Self.configuration(port: broker.port, requesters: ["ingest"]), file: "demo.conf", directory: directory, environment: [:])
+            Self.configuration(port: broker.port, requesters: ["ingest"]), file: "demo.conf", directory: directory,
+            environment: [:])
         let consumer = try DemoConsumer(directory: directory, port: broker.port)
         try consumer.start()
         defer { consumer.stop() }
@@ -130,7 +131,8 @@ package struct Demo {
             warehouse.ledger.count == stock.count && warehouse.ledger.allSatisfy { stock[$0.key] == .some($0.value) }
         print(
             "demo: \(warehouse.linesWritten) WMS lines, \(events) events received, \(lost) lost, \(repeated) repeated, "
-                + "\(counts.repaired) repaired by replay after \(counts.gaps) gaps, stock \(isEqual ? "equal" : "DIFFERENT")")
+                + "\(counts.repaired) repaired by replay after \(counts.gaps) gaps, stock \(isEqual ? "equal" : "DIFFERENT")"
+        )
         return lost == 0 && repeated == 0 && isEqual
     }
 

@@ -66,7 +66,9 @@ final class DemoConsumer {
 
     /// `unrestricted` in millionths by stock key.
     func stock() -> [StockKey: Int64?] {
-        ((try? ReceiverView(path: options.path).balances(site: "dc-1")) ?? [:]).mapValues { $0.balance.stored(.unrestricted) }
+        ((try? ReceiverView(path: options.path).balances(site: "dc-1")) ?? [:]).mapValues {
+            $0.balance.stored(.unrestricted)
+        }
     }
 
     private static func note(_ payload: [UInt8], _ arrived: Arrived) {
