@@ -15,6 +15,8 @@ final class Housekeeping {
     /// Between two steps while there is more to prune: an outbox at its limit must not wait for long, nor its neighbours
     /// for the disk.
     private let pruneStep: Int64 = 50
+    /// Pages of the stock tree a turn: about 50,000 keys.
+    private static let treePages = 100
     private let service: ServiceNotification
     private let pulse: Pulse
     private var nextPrune: Int64 = 0
@@ -61,15 +63,21 @@ final class Housekeeping {
         service.alive()
     }
 
+    /// Only after a start, or after the file had to be opened again, is there anything to do. Acks must not wait long.
+    private func buildTree() throws {
+        for _ in 0..<Self.treePages {
+            if try outbox.buildTree() { return }
+        }
+    }
+
     private func turn() {
         do {
             let (epoch, pending) = watermarks.take()
             if !pending.isEmpty { try outbox.acknowledge(pending, of: epoch, now: Clocks.wall()) }
             guard Clocks.monotonic() >= nextPrune else { return }
-            // Only after a start, or after the file had to be opened again, is there anything to do.
-            while try !outbox.buildTree(), !stop.isSet {}
+            try buildTree()
             let count = try outbox.prune(now: Clocks.wall(), monotonic: Clocks.monotonic())
-            nextPrune = Clocks.monotonic() + (count == 0 ? pruneInterval : pruneStep)
+            nextPrune = Clocks.monotonic() + (count == 0 && outbox.hasTree ? pruneInterval : pruneStep)
         } catch {
             logger.error("housekeeping failed", metadata: ["error": "\(error)"])
             nextPrune = Clocks.monotonic() + pruneInterval

@@ -37,7 +37,11 @@ enum CommandLog {
 
     static func prune(_ connection: Connection, now: Timestamp, limit: Int) throws -> Int {
         let newest = try connection.integer("SELECT coalesce(max(number), 0) FROM commands")
-        guard newest > 0 else { return 0 }
+        let oldest = try connection.prepare("SELECT number, at FROM commands ORDER BY number LIMIT 1")
+        guard try oldest.step(),
+            oldest.integer(0) <= newest - mostCommands || oldest.integer(1) < now.milliseconds - keptMilliseconds
+        else { return 0 }
+        oldest.reset()
         try connection.execute(
             """
             DELETE FROM commands WHERE number IN (SELECT number FROM commands
