@@ -33,6 +33,7 @@ release: setup   ## static, stripped binary in .build-release, with its size che
 	@packaging/check-binary.sh .build-release/release/waybill
 
 bench: release   ## the numbers, with peers measured in the same run (RUNS=5)
+	@packaging/setup.sh bench
 	$(SWIFT) build $(RELEASE) --product waybill-bench
 	@.build-release/release/waybill-bench --program .build-release/release/waybill --runs $(or $(RUNS),5)
 

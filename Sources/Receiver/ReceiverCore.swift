@@ -38,7 +38,7 @@ package final class ReceiverCore {
         printed = try store.printed
         guard let output = options.output else { return }
         while case let rest = try store.events(after: printed), let last = rest.last {
-            for event in rest { output(event.payload) }
+            for event in rest { try print(event, output) }
             printed = last.number
             hasUnnotedPrints = true
         }
@@ -129,11 +129,18 @@ package final class ReceiverCore {
         openSince = nil
         context.uncommitted = 0
         for event in context.takeUnprinted() {
-            options.output?(event.payload)
+            if let output = options.output { try print(event, output) }
             printed = event.number
             hasUnnotedPrints = true
         }
         return context.takeOutgoing()
+    }
+
+    private func print(_ event: (number: Int64, payload: [UInt8]), _ output: ([UInt8]) -> Bool) throws {
+        guard output(event.payload) else {
+            throw ReceiverError(
+                "nobody takes the events any more", hint: "start it again; what was not printed is kept")
+        }
     }
 
     private func pruneWhenDue() throws {

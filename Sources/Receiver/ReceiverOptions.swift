@@ -21,8 +21,9 @@ package struct ReceiverOptions: Sendable {
     package var receiptsMax: Int64 = 5_000
     package var signingKey: String?
     package var programVersion: String
-    /// Each event once, in order of its lane: after the commit that made it durable.
-    package var output: (@Sendable ([UInt8]) -> Void)?
+    /// Each event once, in order of its lane: after the commit that made it durable. False: it was not taken, and the
+    /// receiver stops; it comes again at the next start.
+    package var output: (@Sendable ([UInt8]) -> Bool)?
     /// What an operator should know, each thing once.
     package var notice: @Sendable (String) -> Void = { _ in }
     /// How long between two walks down the trees of a site, in milliseconds.

@@ -109,7 +109,7 @@ struct ReceiveCommand: ParsableCommand {
             if !verify {
                 options.output = { payload in
                     let line = String(decoding: payload, as: UTF8.self)
-                    printLine(asJSON ? line : WatchCommand.row(line))
+                    return printLine(asJSON ? line : WatchCommand.row(line))
                 }
             }
             return options
@@ -124,9 +124,10 @@ struct ReceiveCommand: ParsableCommand {
                 verify ? VerifyRun(receiver, interruption, asJSON: json).run() : waitForEnd(receiver, interruption)
             receiver.stop()
             if let failure = receiver.snapshot.failure {
-                printError("the receiver's file cannot be used")
+                printError("the receiver stopped")
                 printError("  \(failure)")
-                printError("  what was not committed comes again at the next start; check the disk")
+                printError(
+                    "  what was not committed or printed comes at the next start; check the disk, and who reads stdout")
                 throw Exit.failed
             }
             if let outcome { throw outcome }

@@ -16,11 +16,20 @@ enum Exit {
 func printError(_ text: String) { writeLine("waybill: \(text)", to: STDERR_FILENO) }
 
 /// A line on stdout that a pipe shows at once.
-func printLine(_ text: String) { writeLine(text, to: STDOUT_FILENO) }
+@discardableResult
+func printLine(_ text: String) -> Bool { writeLine(text, to: STDOUT_FILENO) }
 
-private func writeLine(_ text: String, to descriptor: Int32) {
-    let bytes = Array((text + "\n").utf8)
-    _ = write(descriptor, bytes, bytes.count)
+/// False when nobody takes it any more.
+@discardableResult
+private func writeLine(_ text: String, to descriptor: Int32) -> Bool {
+    var rest = Array((text + "\n").utf8)[...]
+    while !rest.isEmpty {
+        let count = rest.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+        if count < 0, errno == EINTR { continue }
+        guard count > 0 else { return false }
+        rest = rest.dropFirst(count)
+    }
+    return true
 }
 
 func environment(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }

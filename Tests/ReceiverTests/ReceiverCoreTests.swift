@@ -226,6 +226,17 @@ struct ReceiverCoreTests {
         #expect(bench.printed.all.isEmpty)
     }
 
+    @Test func `when nobody takes the output it stops, and prints the rest at the next start`() throws {
+        let bench = try Bench()
+        for number in 1...3 { bench.agent.append("S", Int64(number)) }
+        for sequence in 1...3 as ClosedRange<Int64> { try bench.deliver(try bench.agent.event(.standard, sequence)) }
+        bench.printed.isClosed.store(true, ordering: .relaxed)
+        #expect(throws: ReceiverError.self) { try bench.commit() }
+        bench.printed.isClosed.store(false, ordering: .relaxed)
+        try bench.kill()
+        #expect(try bench.sequences(.standard, bench.agent.epoch) == [1, 2, 3])
+    }
+
     @Test func `an agent that does not answer is asked again, ever more rarely`() throws {
         let bench = try Bench()
         bench.agent.answers = false

@@ -242,6 +242,7 @@ final class Bench {
 
     final class Printed: Sendable {
         let lines = Mutex<[String]>([])
+        let isClosed = Atomic(false)
         var all: [String] { lines.withLock { $0 } }
     }
 
@@ -257,7 +258,9 @@ final class Bench {
             mqtt: MQTTOptions(brokers: [broker], clientID: "c"), tenant: "acme", path: path, requester: "ingest",
             programVersion: "1")
         options.output = { payload in
+            guard !printed.isClosed.load(ordering: .relaxed) else { return false }
             printed.lines.withLock { $0.append(String(decoding: payload, as: UTF8.self)) }
+            return true
         }
         return try ReceiverCore(options)
     }

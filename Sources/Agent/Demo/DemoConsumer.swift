@@ -24,7 +24,10 @@ final class DemoConsumer {
         var options = try words.options(programVersion: WaybillVersion.text)
         (options.mqtt.backoffMin, options.mqtt.backoffMax) = (50, 200)
         let arrived = Arrived()
-        options.output = { payload in Self.note(payload, arrived) }
+        options.output = { payload in
+            Self.note(payload, arrived)
+            return true
+        }
         self.options = options
         self.arrived = arrived
     }
