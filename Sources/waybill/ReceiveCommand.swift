@@ -109,7 +109,7 @@ struct ReceiveCommand: ParsableCommand {
             if !verify {
                 options.output = { payload in
                     let line = String(decoding: payload, as: UTF8.self)
-                    return printLine(asJSON ? line : WatchCommand.row(line))
+                    return printTaken(asJSON ? line : WatchCommand.row(line))
                 }
             }
             return options

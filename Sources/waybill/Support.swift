@@ -16,8 +16,10 @@ enum Exit {
 func printError(_ text: String) { writeLine("waybill: \(text)", to: STDERR_FILENO) }
 
 /// A line on stdout that a pipe shows at once.
-@discardableResult
-func printLine(_ text: String) -> Bool { writeLine(text, to: STDOUT_FILENO) }
+func printLine(_ text: String) { writeLine(text, to: STDOUT_FILENO) }
+
+/// The same; false when nobody takes it any more.
+func printTaken(_ text: String) -> Bool { writeLine(text, to: STDOUT_FILENO) }
 
 /// False when nobody takes it any more.
 @discardableResult
