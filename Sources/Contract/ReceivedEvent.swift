@@ -114,7 +114,9 @@ package enum EventReader {
             throw Failure(message: "an event lacks specversion 1.0, id, type or epoch")
         }
         (event.id, event.type, event.epoch) = (id, type, epoch)
-        if let lane = parts.lane, let sequence = parts.sequence, sequence >= 1 { event.place = (lane, sequence) }
+        if let lane = parts.lane, let sequence = parts.sequence, (1...mostSequence).contains(sequence) {
+            event.place = (lane, sequence)
+        }
         guard event.place != nil || event.snapshot != nil else {
             throw Failure(message: "an event has neither lane and sequence nor a snapshot")
         }

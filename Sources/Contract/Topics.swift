@@ -1,5 +1,8 @@
 package import Inventory
 
+/// Sequences are given below 2^44; whoever names another is not believed.
+package let mostSequence: Int64 = (1 << 44) - 1
+
 /// The topic names of one site, `waybill/v1/{shard}/{tenant}/{site}/…` (docs/protocol.md, section 2).
 package struct Topics: Sendable {
     package let root: String

@@ -41,6 +41,8 @@ package struct LaneFollower: Sendable {
     package init(last: Int64) { self.last = last }
 
     package var parkedCount: Int { parked.count }
+    /// The smallest sequence that waits for others.
+    package var lowestParked: Int64? { parked.isEmpty ? nil : lowest }
 
     /// `make` copies the event where it has to wait.
     package mutating func take(_ sequence: Int64, now: Int64, _ make: () -> Parked) -> Verdict {
@@ -76,7 +78,7 @@ package struct LaneFollower: Sendable {
 
     /// Gives up what lies before `oldest`: it is not to be had any more. The lost range; nil when nothing is lost.
     package mutating func giveUp(before oldest: Int64) -> ClosedRange<Int64>? {
-        guard oldest > last + 1 else { return nil }
+        guard oldest > last + 1, oldest <= mostSequence else { return nil }
         let lost = last + 1...oldest - 1
         for sequence in parked.keys where sequence < oldest {
             parkedBytes -= parked.removeValue(forKey: sequence)?.payload.count ?? 0
@@ -87,7 +89,7 @@ package struct LaneFollower: Sendable {
 
     /// Events up to a sequence are known to exist.
     package mutating func expect(upTo sequence: Int64, now: Int64) {
-        goal = max(goal, sequence)
+        goal = max(goal, min(sequence, mostSequence))
         if goal > last { missingSince = missingSince ?? now }
     }
 
@@ -96,6 +98,9 @@ package struct LaneFollower: Sendable {
         goal = last
         if parked.isEmpty { missingSince = nil }
     }
+
+    /// What was expected belonged to another end; what is parked stays.
+    package mutating func forgetGoal() { goal = 0 }
 
     /// What has to be asked for; nil while nothing is missing. At most 100,000 sequences.
     package var missing: ClosedRange<Int64>? {
@@ -106,7 +111,13 @@ package struct LaneFollower: Sendable {
 
     private mutating func advance(to sequence: Int64) {
         last = sequence
-        lowest = parked.isEmpty ? .max : lowest > sequence ? lowest : parked.keys.filter { $0 > sequence }.min() ?? .max
+        if parked.isEmpty {
+            lowest = .max
+        } else if parked[sequence + 1] != nil {
+            lowest = sequence + 1
+        } else if lowest <= sequence {
+            lowest = parked.keys.filter { $0 > sequence }.min() ?? .max
+        }
         if lowest <= last { lowest = .max }
         // What is parked may follow at once and leave another gap behind it: that one counts from the first on.
         if missing == nil, parked.isEmpty { missingSince = nil }

@@ -59,6 +59,10 @@ package final class Receiver: Sendable {
         private var unsent: [Message] = []
         private var hasHeard = false
         private var isSubscribed = false
+        private var publishedAt: Int64 = 0
+
+        /// The trees' roots are part of what others see: not for each commit of a burst.
+        private static let publishInterval: Int64 = 100
 
         private static let filtersASubscribe = 100
         private static let mostUnsent = 1_000
@@ -113,9 +117,11 @@ package final class Receiver: Sendable {
             refill(port)
         }
 
-        private func commit(_ now: Int64) throws {
-            unsent += try core.commit(wall: Self.wall(), now: now)
+        private func commit(_ now: Int64, asks: Bool = true) throws {
+            unsent += try core.commit(wall: Self.wall(), now: now, asks: asks)
             if unsent.count > Self.mostUnsent { unsent.removeFirst(unsent.count - Self.mostUnsent) }
+            guard now - publishedAt >= Self.publishInterval || !hasHeard else { return }
+            publishedAt = now
             publishSnapshot()
         }
 
@@ -153,7 +159,7 @@ package final class Receiver: Sendable {
         private func commitQuietly() {
             guard passed.shared.withLock({ $0.failure == nil }) else { return }
             // The second one notes what the first one let be printed.
-            do { for _ in 0..<2 { try commit(Self.monotonic()) } } catch {
+            do { for _ in 0..<2 { try commit(Self.monotonic(), asks: false) } } catch {
                 passed.shared.withLock { $0.failure = "\(error)" }
             }
         }

@@ -18,6 +18,8 @@ final class ReceiverContext {
     /// Events since the last commit.
     var uncommitted = 0
     private var noticed: Set<String> = []
+    /// Payloads are kept: to print them, now or by a later run, or for as long as events are kept.
+    private let keepsPayloads: Bool
 
     private static let expirySeconds: UInt32 = 60
     private static let mostNotices = 1_000
@@ -25,6 +27,7 @@ final class ReceiverContext {
     init(store: ReceiverStore, options: ReceiverOptions) {
         self.store = store
         self.options = options
+        keepsPayloads = options.output != nil || options.keepEvents != nil || ((try? store.isPrinted) ?? false)
         signer = options.signingKey.flatMap { SigningKey(pem: $0) }
     }
 
@@ -60,7 +63,7 @@ final class ReceiverContext {
 
     /// An event had its effect: it is kept to be printed, or for as long as events are kept.
     func effect(_ payload: UnsafeRawBufferPointer, site: Int64) throws {
-        guard options.output != nil || options.keepEvents != nil else { return }
+        guard keepsPayloads else { return }
         let number = try store.keep(payload, site: site, at: wall)
         if options.output != nil { unprinted.append((number, [UInt8](payload))) }
     }

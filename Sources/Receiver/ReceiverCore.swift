@@ -114,11 +114,12 @@ package final class ReceiverCore {
         return isQuiet || context.uncommitted >= Self.eagerEvents || now - (openSince ?? now) >= Self.gathering
     }
 
-    /// Asks what is due and makes all durable; what is to be published now.
-    package func commit(wall: Timestamp, now: Int64) throws -> [Message] {
+    /// Asks what is due and makes all durable; what is to be published now. `asks` false: nothing could be sent.
+    package func commit(wall: Timestamp, now: Int64, asks: Bool = true) throws -> [Message] {
         (context.wall, context.now) = (wall, now)
         for site in sites.values { try site.flush() }
-        for site in sites.values { try site.tick() }
+        if asks { for site in sites.values { try site.tick() } }
+        for site in sites.values { try site.flush() }
         try pruneWhenDue()
         if hasUnnotedPrints {
             try store.begin()
@@ -148,6 +149,7 @@ package final class ReceiverCore {
         nextPrune = context.now + 1_000
         try store.begin()
         let retention = sites.values.map(\.row.retention).max() ?? Self.retention
+        for site in sites.values { try site.pruneIDs() }
         try store.prune(now: context.wall, keepEvents: options.keepEvents, retention: retention)
     }
 
@@ -181,6 +183,10 @@ package final class ReceiverCore {
         package var isSettled: Bool
         package var descentsEnded: Int
         package var drift: [StockKey]
+        /// More differs than a walk follows.
+        package var isWidelyApart: Bool
+        /// Keys that only one side had: another walk decides.
+        package var suspects: Int
         package var root: String
         package var agentRoot: String?
     }
@@ -195,7 +201,8 @@ package final class ReceiverCore {
             return Standing(
                 site: site.identity.site, isLevel: isLevel ?? false,
                 isSettled: site.snapshot == nil && site.scopes.isEmpty && site.ended.isEmpty && site.descent == nil,
-                descentsEnded: site.descentsEnded, drift: site.drift, root: site.book.hash(of: .root),
+                descentsEnded: site.descentsEnded, drift: site.drift, isWidelyApart: site.isWidelyApart,
+                suspects: site.suspects.count, root: site.book.hash(of: .root),
                 agentRoot: site.beacon?.tree)
         }.sorted { $0.site < $1.site }
     }

@@ -12,7 +12,7 @@ enum ReceiverSchema {
 
     private static let tables = """
         CREATE TABLE sites(id INTEGER PRIMARY KEY, tenant TEXT NOT NULL, site TEXT NOT NULL, mark INTEGER NOT NULL,
-            snapshot TEXT, retention INTEGER NOT NULL, beacon TEXT, UNIQUE(tenant, site));
+            snapshot TEXT, scopes TEXT, retention INTEGER NOT NULL, beacon TEXT, UNIQUE(tenant, site));
         CREATE TABLE epochs(id INTEGER PRIMARY KEY, site INTEGER NOT NULL, text TEXT NOT NULL, UNIQUE(site, text));
         CREATE TABLE lanes(epoch INTEGER NOT NULL, lane INTEGER NOT NULL, last INTEGER NOT NULL, goal INTEGER,
             receipted INTEGER NOT NULL, PRIMARY KEY(epoch, lane)) WITHOUT ROWID;
@@ -27,6 +27,7 @@ enum ReceiverSchema {
             record INTEGER NOT NULL, at INTEGER NOT NULL, PRIMARY KEY(epoch, lane, sequence)) WITHOUT ROWID;
         CREATE TABLE seen(site INTEGER NOT NULL, id BLOB NOT NULL, record INTEGER NOT NULL, at INTEGER NOT NULL,
             PRIMARY KEY(site, id)) WITHOUT ROWID;
+        CREATE INDEX seen_by_age ON seen(at);
         CREATE TABLE events(number INTEGER PRIMARY KEY AUTOINCREMENT, site INTEGER NOT NULL, at INTEGER NOT NULL,
             payload BLOB NOT NULL);
         CREATE TABLE log(number INTEGER PRIMARY KEY AUTOINCREMENT, site INTEGER NOT NULL, at INTEGER NOT NULL,

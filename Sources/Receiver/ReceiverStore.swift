@@ -24,6 +24,8 @@ package final class ReceiverStore {
         var identity: SiteIdentity
         var mark: Int64
         var snapshot: String?
+        /// What is to be resynced next, as JSON.
+        var scopes: String?
         var retention: Int64
     }
 
@@ -93,14 +95,14 @@ package final class ReceiverStore {
     // MARK: sites, epochs, lanes
 
     func sites() throws -> [SiteRow] {
-        let rows = try connection.prepare("SELECT id, tenant, site, mark, snapshot, retention FROM sites")
+        let rows = try connection.prepare("SELECT id, tenant, site, mark, snapshot, scopes, retention FROM sites")
         var found: [SiteRow] = []
         while try rows.step() {
             guard let identity = SiteIdentity(tenant: rows.text(1) ?? "", site: rows.text(2) ?? "") else { continue }
             found.append(
                 SiteRow(
                     id: rows.integer(0), identity: identity, mark: rows.integer(3), snapshot: rows.text(4),
-                    retention: rows.integer(5)))
+                    scopes: rows.text(5), retention: rows.integer(6)))
         }
         return found
     }
@@ -111,15 +113,18 @@ package final class ReceiverStore {
         insert.bind(2, text: site.site)
         insert.bind(3, retention)
         try insert.run()
-        return SiteRow(id: connection.lastInsertRowID, identity: site, mark: 0, snapshot: nil, retention: retention)
+        return SiteRow(
+            id: connection.lastInsertRowID, identity: site, mark: 0, snapshot: nil, scopes: nil, retention: retention)
     }
 
     func update(_ row: SiteRow) throws {
-        let update = try connection.prepare("UPDATE sites SET mark = ?2, snapshot = ?3, retention = ?4 WHERE id = ?1")
+        let update = try connection.prepare(
+            "UPDATE sites SET mark = ?2, snapshot = ?3, retention = ?4, scopes = ?5 WHERE id = ?1")
         update.bind(1, row.id)
         update.bind(2, row.mark)
         if let snapshot = row.snapshot { update.bind(3, text: snapshot) } else { update.bindNull(3) }
         update.bind(4, row.retention)
+        if let scopes = row.scopes { update.bind(5, text: scopes) } else { update.bindNull(5) }
         try update.run()
     }
 
@@ -173,6 +178,9 @@ package final class ReceiverStore {
         try putLane.run()
     }
 
+    /// Nothing of an ended epoch is missing any more.
+    func settle(epoch: Int64) throws { try connection.execute("DELETE FROM lanes WHERE epoch = \(epoch)") }
+
     // MARK: ids
 
     func note(_ event: ReceivedEventMark, epoch: Int64, lane: Lane, sequence: Int64, at: Timestamp) throws {
@@ -204,6 +212,18 @@ package final class ReceiverStore {
     func rememberAsSeen(epoch: Int64, site: Int64) throws {
         try connection.execute(
             "INSERT OR IGNORE INTO seen SELECT \(site), id, record, at FROM ids WHERE epoch = \(epoch) ORDER BY id")
+    }
+
+    /// Counts as seen from now on: what an earlier epoch still waits for may be the same.
+    func noteSeen(_ event: ReceivedEventMark, site: Int64, at: Timestamp) throws {
+        let insert = try connection.prepare("INSERT OR IGNORE INTO seen VALUES (?1, ?2, ?3, ?4)")
+        insert.bind(1, site)
+        insert.bind(3, Int64(bitPattern: event.record))
+        insert.bind(4, at.milliseconds)
+        try withUnsafeBytes(of: (event.id.high.bigEndian, event.id.low.bigEndian)) { id in
+            insert.bind(2, blob: id)
+            try insert.run()
+        }
     }
 
     func hasSeen(_ site: Int64) throws -> Bool {
@@ -240,6 +260,11 @@ package final class ReceiverStore {
         return found
     }
 
+    /// Somebody prints what this file holds.
+    var isPrinted: Bool {
+        get throws { try connection.integer("SELECT count(*) FROM facts WHERE name = 'printed'") > 0 }
+    }
+
     var printed: Int64 {
         get throws { Int64(try connection.text("SELECT value FROM facts WHERE name = 'printed'") ?? "") ?? 0 }
     }
@@ -266,28 +291,53 @@ package final class ReceiverStore {
         try insertLog.run()
     }
 
-    /// Takes away what is old, at most 1,000 rows of a kind. `keepEvents` nil: printed events go at once.
+    private static let step = 1_000
+    private static let steps = 20
+
+    /// Takes away what is old, in steps of 1,000 rows, each from the oldest on: nothing is looked through. `keepEvents` nil:
+    /// printed events go at once.
     func prune(now: Timestamp, keepEvents: Int64?, retention: Int64) throws {
         let printed = try printed
-        let age = keepEvents.map { "AND at < \(now.milliseconds - $0)" } ?? ""
-        let old = now.milliseconds - retention
+        let age = keepEvents.map { now.milliseconds - $0 } ?? .max
+        for _ in 0..<Self.steps {
+            try connection.execute(
+                """
+                DELETE FROM events WHERE number IN (SELECT number FROM
+                    (SELECT number, at FROM events ORDER BY number LIMIT \(Self.step))
+                    WHERE number <= \(printed) AND at < \(age))
+                """)
+            if connection.changes < Self.step { break }
+        }
         try connection.execute(
             """
-            DELETE FROM events WHERE number IN (SELECT number FROM events WHERE number <= \(printed) \(age)
-                ORDER BY number LIMIT 1000);
             DELETE FROM log WHERE number IN (SELECT number FROM log
-                WHERE number <= (SELECT coalesce(max(number), 0) FROM log) - \(Self.mostLog) LIMIT 1000);
-            DELETE FROM seen WHERE (site, id) IN (SELECT site, id FROM seen WHERE at < \(old) LIMIT 1000);
+                WHERE number <= (SELECT coalesce(max(number), 0) FROM log) - \(Self.mostLog) LIMIT \(Self.step));
+            DELETE FROM seen WHERE (site, id) IN (SELECT site, id FROM seen
+                WHERE at < \(now.milliseconds - retention) ORDER BY at LIMIT \(Self.step));
             """)
+        try pruneSettledEpoch()
+    }
+
+    /// Ids of an epoch of which nothing is missing: they count as seen, in a table of their own.
+    private func pruneSettledEpoch() throws {
+        let epoch = try connection.integer("SELECT min(id) FROM epochs WHERE id NOT IN (SELECT epoch FROM lanes)")
+        guard epoch > 0 else { return }
+        try connection.execute(
+            """
+            DELETE FROM ids WHERE (epoch, lane, sequence) IN (SELECT epoch, lane, sequence FROM ids
+                WHERE epoch = \(epoch) LIMIT \(Self.step))
+            """)
+        if connection.changes == 0 { try connection.execute("DELETE FROM epochs WHERE id = \(epoch)") }
     }
 
     /// Ids of a lane beyond the last 10,000 that are older than the retention too, at most 1,000.
     func pruneIDs(epoch: Int64, lane: Lane, last: Int64, olderThan: Int64) throws {
+        let place = "epoch = \(epoch) AND lane = \(lane.rawValue)"
         try connection.execute(
             """
-            DELETE FROM ids WHERE epoch = \(epoch) AND lane = \(lane.rawValue) AND sequence IN (SELECT sequence FROM ids
-                WHERE epoch = \(epoch) AND lane = \(lane.rawValue) AND sequence <= \(last - 10_000) AND at < \(olderThan)
-                ORDER BY sequence LIMIT 1000)
+            DELETE FROM ids WHERE \(place) AND sequence IN (SELECT sequence FROM
+                (SELECT sequence, at FROM ids WHERE \(place) ORDER BY sequence LIMIT \(Self.step))
+                WHERE sequence <= \(last - 10_000) AND at < \(olderThan))
             """)
     }
 }

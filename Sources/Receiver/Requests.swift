@@ -62,6 +62,8 @@ struct Requests {
     /// The connection was lost, and answers with it.
     mutating func lost() { outstanding = [:] }
 
-    /// When something may become due; nil: nothing will.
-    var nextDeadline: Int64? { (outstanding.values.map(\.deadline) + Array(notBefore.values)).min() }
+    /// When something may become due after this moment; nil: nothing will.
+    func nextDeadline(after now: Int64) -> Int64? {
+        (outstanding.values.map(\.deadline) + Array(notBefore.values)).filter { $0 > now }.min()
+    }
 }

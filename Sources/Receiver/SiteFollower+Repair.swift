@@ -12,8 +12,9 @@ extension SiteFollower {
             guard taker.stored.isOwn else { return }
             return resume(taker, epoch)
         }
-        guard let (scope, why) = scopes.first else { return }
-        scopes.removeFirst()
+        guard !scopes.isEmpty else { return }
+        let wanted = scopes.removeFirst()
+        let (scope, why) = (wanted.scope, wanted.why)
         try context.store.begin()
         let asked = context.ask(.resync, topics, clockOffset: requests.clockOffset) { Self.fill(&$0, scope) }
         requests.asked(.resync, id: asked.id, now: context.now)
@@ -52,8 +53,17 @@ extension SiteFollower {
         return scope.isAll ? "all stock" : "SKU \(scope.sku) location \(scope.location)"
     }
 
+    /// One that the agent's side sent by itself, and that goes on no more, must not hold up all others.
+    func dropStalledSnapshot() throws {
+        guard let taker = snapshot, !taker.stored.isOwn, context.now - snapshotMovedAt > Requests.patience else {
+            return
+        }
+        try dropSnapshot(askAgain: false)
+    }
+
     private func store(_ stored: SnapshotTaker.Stored) throws {
         snapshot = SnapshotTaker(stored, isResumed: false)
+        snapshotMovedAt = context.now
         try keep(stored)
     }
 
@@ -68,6 +78,7 @@ extension SiteFollower {
         if first.type == SnapshotEvent.begin { return try takeBegin(first, name) }
         guard snapshot?.stored.snapshot == name, first.epoch == present?.epoch else { return }
         requests.moved(.resync, now: context.now)
+        snapshotMovedAt = context.now
         if snapshot?.scope.leaf != nil { counts.repairBytes += payload.count }
         if first.type == SnapshotEvent.end { return try take(end: first) }
         snapshot?.take(chunk: events.flatMap(\.lines), payload: payload)
@@ -192,6 +203,7 @@ extension SiteFollower {
         try context.store.begin()
         if walk.isTooWide {
             counts.drift += 1
+            isWidelyApart = true
             try context.log(
                 "drift", self, epoch: epoch, nil, "more than \(Descent.mostNodes) nodes differ; all is resynced")
             return ask(SnapshotScope(), why: "the stock differs widely")

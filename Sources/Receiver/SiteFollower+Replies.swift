@@ -25,17 +25,23 @@ extension SiteFollower {
         case .digest:
             requests.ended(kind)
             try take(digest: reply, bytes: bytes)
-        case .receipt: requests.ended(kind)
+        case .receipt(let lane):
+            requests.ended(kind)
+            if let state = present, reply.of == state.epoch.text, let sequence = reply.sequence {
+                present?.lanes[lane].receipted = max(state.lanes[lane].receipted, sequence)
+                present?.lanes[lane].isDirty = true
+            }
         }
     }
 
     /// A replay ended: with nothing more to be had, what was only expected does not come.
     private func replayed(_ reply: CommandReply, _ epoch: Epoch, _ lane: Lane) throws {
         let kind = Requests.Kind.replay(epoch: epoch, lane)
-        let isUseless = (reply.sent ?? 0) == 0
-        if isUseless, reply.next == nil { try expectNoMore(epoch, lane) }
-        let isMissing = state(of: epoch)?.lanes[lane].follower.missing != nil
-        if isUseless, isMissing { requests.failed(kind, wait: 1_000, now: context.now) } else { requests.ended(kind) }
+        if (reply.sent ?? 0) == 0, reply.next == nil { try expectNoMore(epoch, lane) }
+        let follower = state(of: epoch)?.lanes[lane].follower
+        // What was sent may have been lost again, or be nothing that can be read: not at once again.
+        let isUseless = follower.map { $0.missing != nil && $0.last == lastWhenAsked[kind] } ?? false
+        if isUseless { requests.failed(kind, wait: 1_000, now: context.now) } else { requests.ended(kind) }
     }
 
     private func state(of epoch: Epoch) -> EpochState? {
@@ -46,9 +52,7 @@ extension SiteFollower {
         if present?.epoch == epoch {
             present?.lanes[lane].follower.expectNoMore()
         } else if let index = ended.firstIndex(where: { $0.epoch == epoch }) {
-            ended[index].lanes[lane].follower.expectNoMore()
-            ended[index].lanes[lane].isDirty = true
-            try settle(index)
+            try close(lane, of: index, "the agent has no more of this epoch")
         }
     }
 
@@ -59,7 +63,7 @@ extension SiteFollower {
             requests.ended(kind)
             try giveUp(epoch, lane, before: reply.oldest ?? 1, "the agent does not keep them any more")
         case (.unknownEpoch, .replay(let epoch, let lane)):
-            requests.ended(kind)
+            requests.failed(kind, wait: 1_000, now: context.now)
             try loseRest(of: epoch, lane)
         case (.unknownEpoch, .resync):
             requests.ended(kind)
@@ -89,8 +93,6 @@ extension SiteFollower {
         try context.log(
             "lost", self, lane: lane, epoch: epoch, last + 1...last + 1,
             "the agent does not know this epoch any more; whatever came after \(last) is lost")
-        ended[index].lanes[lane].follower.expectNoMore()
-        ended[index].lanes[lane].isDirty = true
-        try settle(index)
+        try close(lane, of: index, "the agent does not know this epoch any more")
     }
 }

@@ -5,6 +5,17 @@ import Inventory
 // values (`LaneFollower`, `Requests`, `SnapshotTaker`, `Descent`); here they meet the file, in the store's open transaction.
 
 final class SiteFollower {
+    /// Where a lane of an ended epoch ends.
+    enum End {
+        /// No birth certificate said it yet.
+        case unknown
+        /// `goal` is the last head.
+        case known
+        /// The agent does not name this epoch: what comes next is asked for until there is no more.
+        case open
+        case closed
+    }
+
     /// One lane of one epoch.
     struct LaneState {
         var follower: LaneFollower
@@ -16,8 +27,20 @@ final class SiteFollower {
         var movedAt: Int64 = 0
         var receiptAt: Int64 = 0
         var suspected: Set<Int64> = []
+        /// Of an ended epoch's lane.
+        var end = End.unknown
         /// Since when a gap is open, for the log.
         var gapAt: Int64?
+    }
+
+    /// A part of the stock that is to be resynced.
+    struct Wanted: Codable, Equatable {
+        var sku: String
+        var location: String
+        var leaf: UInt16?
+        var why: String
+
+        var scope: SnapshotScope { SnapshotScope(sku: sku, location: location, leaf: leaf) }
     }
 
     struct EpochState {
@@ -38,7 +61,14 @@ final class SiteFollower {
     var counts = SiteCounts()
     var requests = Requests()
     var snapshot: SnapshotTaker?
-    var scopes: [(scope: SnapshotScope, why: String)] = []
+    var scopes: [Wanted] = []
+    private var storedScopes: [Wanted] = []
+    /// `last` when a replay was asked for: an answer that moves nothing is not asked for again at once.
+    var lastWhenAsked: [Requests.Kind: Int64] = [:]
+    /// A walk found more nodes apart than it follows.
+    var isWidelyApart = false
+    /// When the snapshot on its way went on last.
+    var snapshotMovedAt: Int64 = 0
     var meta: MetaAnnouncement?
     var beacon: BeaconAnnouncement?
     /// The offsets that a beacon showed above ours, by the beacon before.
@@ -68,9 +98,14 @@ final class SiteFollower {
         hasSeen = try context.store.hasSeen(row.id)
         let epochs = try context.store.epochs(of: row.id)
         for (number, epoch) in epochs {
+            let isPresent = number == epochs.last?.number
+            // A settled epoch has no offsets any more.
+            guard try isPresent || !context.store.lanes(of: number).isEmpty else { continue }
             let state = EpochState(epoch: epoch, number: number, lanes: try lanes(of: number))
-            if number == epochs.last?.number { present = state } else if isLacking(state) { ended.append(state) }
+            if isPresent { present = state } else { ended.append(state) }
         }
+        scopes = row.scopes.flatMap { readWire([Wanted].self, from: Array($0.utf8)) } ?? []
+        storedScopes = scopes
         if let text = row.snapshot, let stored = readWire(SnapshotTaker.Stored.self, from: Array(text.utf8)) {
             if stored.isOwn, stored.epoch == present?.epoch.text {
                 snapshot = SnapshotTaker(stored, isResumed: stored.place != nil)
@@ -82,8 +117,7 @@ final class SiteFollower {
         let rows = try store.lanes(of: number)
         return try ByLane { lane in
             let row = rows.first { $0.lane == lane }
-            var follower = LaneFollower(last: row?.last ?? 0)
-            if let goal = row?.goal { follower.expect(upTo: goal, now: 0) }
+            let follower = LaneFollower(last: row?.last ?? 0)
             var state = LaneState(follower: follower, receipted: row?.receipted ?? 0)
             state.lastID = try store.id(epoch: number, lane: lane, sequence: follower.last)
             return state
@@ -91,7 +125,10 @@ final class SiteFollower {
     }
 
     private func isLacking(_ state: EpochState) -> Bool {
-        Lane.allCases.contains { state.lanes[$0].follower.missing != nil }
+        Lane.allCases.contains { lane in
+            let line = state.lanes[lane]
+            return line.follower.missing != nil || line.end == .unknown || line.end == .open
+        }
     }
 
     // MARK: events
@@ -101,7 +138,10 @@ final class SiteFollower {
         guard let (lane, sequence) = event.place else { return }
         if event.epoch > present?.epoch ?? event.epoch || present == nil { try begin(event.epoch) }
         if let place = ended.firstIndex(where: { $0.epoch == event.epoch }) {
-            try take(event, payload, lane, sequence, &ended[place], isReplay: isReplay)
+            // A copy, since what follows looks at all ended epochs.
+            var state = ended[place]
+            try take(event, payload, lane, sequence, &state, isReplay: isReplay)
+            ended[place] = state
             try settle(place)
         } else if var state = present, state.epoch == event.epoch {
             present = nil
@@ -167,6 +207,10 @@ final class SiteFollower {
         }
         let isKnown = try hasSeen && store.wasSeen(mark, site: row.id)
         if isKnown { counts.known += 1 } else { try context.effect(payload, site: row.id) }
+        if !ended.isEmpty, !isKnown {
+            try store.noteSeen(mark, site: row.id, at: context.wall)
+            hasSeen = true
+        }
         try store.note(mark, epoch: state.number, lane: lane, sequence: sequence, at: context.wall)
         counts.received += isKnown ? 0 : 1
         context.uncommitted += 1
@@ -196,7 +240,9 @@ final class SiteFollower {
         let number = try store.add(epoch, of: row.id)
         let isNew = present == nil
         isNewHere = isNew
-        if let old = present {
+        if var old = present {
+            for lane in Lane.allCases { old.lanes[lane].follower.forgetGoal() }
+            try writeLanes(of: old)
             counts.epochs += 1
             try context.log("epoch", self, epoch: epoch, nil, "a new epoch after \(old.epoch.text)")
             try store.rememberAsSeen(epoch: old.number, site: row.id)
@@ -222,12 +268,11 @@ final class SiteFollower {
         guard let meta, let present, meta.epoch == present.epoch.text else { return }
         for index in ended.indices {
             let state = ended[index]
-            for lane in Lane.allCases where state.lanes[lane].follower.goal == 0 {
-                let last = state.lanes[lane].follower.last
-                // Of an epoch that the agent does not name the end is unknown: the next range is asked for, once.
+            for lane in Lane.allCases where state.lanes[lane].end == .unknown {
                 let head = meta.previous.flatMap { $0.epoch == state.epoch.text ? $0.heads[lane.name] : nil }
-                ended[index].lanes[lane].follower.expect(
-                    upTo: head ?? last + LaneFollower.longestReplay, now: context.now)
+                ended[index].lanes[lane].end = head == nil ? .open : .known
+                let next = state.lanes[lane].follower.last + LaneFollower.longestReplay
+                ended[index].lanes[lane].follower.expect(upTo: head ?? next, now: context.now)
                 ended[index].lanes[lane].isDirty = true
             }
         }
@@ -236,14 +281,19 @@ final class SiteFollower {
 
     /// An ended epoch of which nothing is missing any more is left behind, with a last receipt.
     func settle(_ index: Int) throws {
+        for lane in Lane.allCases where ended[index].lanes[lane].end == .open {
+            let follower = ended[index].lanes[lane].follower
+            guard follower.missing == nil else { continue }
+            ended[index].lanes[lane].follower.expect(upTo: follower.last + LaneFollower.longestReplay, now: context.now)
+        }
         let state = ended[index]
         guard meta?.epoch == present?.epoch.text, !isLacking(state) else { return }
         try store.begin()
         for lane in Lane.allCases where state.lanes[lane].follower.last > 0 {
             if let id = state.lanes[lane].lastID { sendReceipt(lane, state.lanes[lane].follower.last, id, state.epoch) }
         }
-        try writeLanes(of: state)
         try store.rememberAsSeen(epoch: state.number, site: row.id)
+        try store.settle(epoch: state.number)
         hasSeen = true
         ended.remove(at: index)
     }
@@ -260,20 +310,42 @@ final class SiteFollower {
     /// Before COMMIT: what only memory holds.
     func flush() throws {
         try book.flush()
+        if scopes != storedScopes {
+            try store.begin()
+            row.scopes = scopes.isEmpty ? nil : String(decoding: try wireBytes(scopes), as: UTF8.self)
+            try store.update(row)
+            storedScopes = scopes
+        }
         for index in ended.indices where Lane.allCases.contains(where: { ended[index].lanes[$0].isDirty }) {
             try writeLanes(of: ended[index])
             for lane in Lane.allCases { ended[index].lanes[lane].isDirty = false }
         }
         guard let state = present, Lane.allCases.contains(where: { state.lanes[$0].isDirty }) else { return }
         try writeLanes(of: state)
+        for lane in Lane.allCases { present?.lanes[lane].isDirty = false }
+    }
+
+    /// Once a second.
+    func pruneIDs() throws {
+        guard let state = present else { return }
         for lane in Lane.allCases {
-            if state.lanes[lane].isDirty {
-                try store.pruneIDs(
-                    epoch: state.number, lane: lane, last: state.lanes[lane].follower.last,
-                    olderThan: context.wall.milliseconds - row.retention)
-            }
-            present?.lanes[lane].isDirty = false
+            try store.pruneIDs(
+                epoch: state.number, lane: lane, last: state.lanes[lane].follower.last,
+                olderThan: context.wall.milliseconds - row.retention)
         }
+    }
+
+    /// No more than what is there is to be had of an ended epoch's lane: what waits for it takes its turn.
+    func close(_ lane: Lane, of index: Int, _ words: String) throws {
+        while let lowest = ended[index].lanes[lane].follower.lowestParked {
+            var state = ended[index]
+            try giveUp(lane, before: lowest, words, &state)
+            ended[index] = state
+        }
+        ended[index].lanes[lane].follower.expectNoMore()
+        ended[index].lanes[lane].end = .closed
+        ended[index].lanes[lane].isDirty = true
+        try settle(index)
     }
 
     // MARK: losses
@@ -282,7 +354,9 @@ final class SiteFollower {
     func giveUp(_ epoch: Epoch, _ lane: Lane, before oldest: Int64, _ words: String) throws {
         try store.begin()
         if let index = ended.firstIndex(where: { $0.epoch == epoch }) {
-            try giveUp(lane, before: oldest, words, &ended[index])
+            var state = ended[index]
+            try giveUp(lane, before: oldest, words, &state)
+            ended[index] = state
             try settle(index)
         } else if var state = present, state.epoch == epoch {
             present = nil
@@ -311,9 +385,9 @@ final class SiteFollower {
         if scope.isAll { scopes.removeAll() }
         guard !scopes.contains(where: { $0.scope.isAll || $0.scope == scope }) else { return }
         guard scopes.count < Self.mostScopes else {
-            return scopes = [(SnapshotScope(), "too many parts are to be resynced")]
+            return scopes = [Wanted(sku: "", location: "", leaf: nil, why: "too many parts are to be resynced")]
         }
-        scopes.append((scope, why))
+        scopes.append(Wanted(sku: scope.sku, location: scope.location, leaf: scope.leaf, why: why))
     }
 
     func sendReceipt(_ lane: Lane, _ sequence: Int64, _ id: EventID, _ epoch: Epoch) {
@@ -330,6 +404,7 @@ final class SiteFollower {
     /// Sends what is due: replays for gaps, a snapshot, the next node of a descent, receipts.
     func tick() throws {
         for kind in requests.overdue(now: context.now) where kind == .digest { descent = nil }
+        try dropStalledSnapshot()
         for state in ended { askForMissing(state) }
         if let present { askForMissing(present) }
         try askForSnapshot()
@@ -350,7 +425,9 @@ final class SiteFollower {
                 request.from = missing.lowerBound
                 request.to = missing.upperBound
             }
-            requests.asked(.replay(epoch: state.epoch, lane), id: asked.id, now: context.now)
+            let kind = Requests.Kind.replay(epoch: state.epoch, lane)
+            requests.asked(kind, id: asked.id, now: context.now)
+            lastWhenAsked[kind] = follower.last
         }
     }
 
@@ -366,7 +443,6 @@ final class SiteFollower {
                 continue
             }
             sendReceipt(lane, line.follower.last, id, state.epoch)
-            state.lanes[lane].receipted = line.follower.last
             state.lanes[lane].receiptAt = context.now
         }
         present = state
@@ -376,7 +452,7 @@ final class SiteFollower {
     func lost() {
         requests.lost()
         descent = nil
-        if snapshot?.stored.isOwn == false { snapshot = nil } else { snapshot?.resumed() }
+        snapshot?.resumed()
     }
 
     /// Within how many milliseconds something may be due.
@@ -384,7 +460,8 @@ final class SiteFollower {
         let gaps = ([present].compactMap { $0 } + ended).flatMap { state in
             Lane.allCases.compactMap { state.lanes[$0].follower.missingSince.map { $0 + Self.reorderPatience } }
         }
-        let next = (gaps.filter { $0 > context.now } + [requests.nextDeadline].compactMap { $0 }).min()
+        let next = (gaps.filter { $0 > context.now } + [requests.nextDeadline(after: context.now)].compactMap { $0 })
+            .min()
         return next.map { max(10, $0 - context.now) } ?? 250
     }
 }

@@ -247,6 +247,33 @@ struct CommandsOnWireTests {
         }
     }
 
+    @Test func `a consumer that is wrong again and again cannot use up the epochs`() async throws {
+        try await play { site, requester, _ in
+            var codes: [RejectionCode?] = []
+            for number in 1...7 {
+                let id = try requester.ask(.receipt) { request in
+                    (request.lane, request.epoch, request.sequence) = ("standard", "2\(number)001231T000000Z-0000", 7)
+                    request.event = "00000000-0000-8000-8000-000000000001"
+                }
+                codes.append(requester.end(of: id)?.code)
+            }
+            #expect(codes == Array(repeating: .unknownEpoch, count: 5) + [.busy, .busy])
+            #expect(try site.outbox.reader().epochs().count == 6)
+        }
+    }
+
+    @Test func `a resume whose counts no snapshot has is refused`() async throws {
+        try await play { site, requester, _ in
+            let epoch = site.outbox.progress.epoch.text
+            let id = try requester.ask(.resync) { request in
+                (request.snapshot, request.epoch) = ("00000000-0000-8000-8000-000000000001", epoch)
+                request.resume = SnapshotPlace(
+                    after: WireKey(StockKey(sku: "A")), keys: .max, lines: LineSum.zero.description)
+            }
+            #expect(requester.end(of: id)?.code == .malformed)
+        }
+    }
+
     @Test func `the tree's root in the beacon is what a digest gives`() async throws {
         try await play { site, requester, centre in
             let reply = try #require(requester.end(of: try requester.ask(.digest) { $0.node = "" }))

@@ -1,6 +1,7 @@
 import Contract
 import Foundation
 import Inventory
+import MQTT
 import SeededRandom
 import Synchronization
 import Testing
@@ -287,6 +288,25 @@ struct ReceiverCoreTests {
         }
         try bench.settle(turns: 5)
         #expect(try bench.stock() == bench.agent.stock)
+    }
+
+    @Test func `sequences and heads beyond all bounds change nothing and crash nothing`() throws {
+        let bench = try Bench()
+        bench.agent.append("S", 1)
+        try bench.deliver(try bench.agent.event(.standard, 1))
+        let text = String(decoding: bench.agent.append("S", 2), as: UTF8.self)
+        for sequence in ["9223372036854775807", "0017592186044416", "0000000000000000000", "99999999999999999999"] {
+            let odd = text.replacingOccurrences(of: "0000000000000000002", with: sequence)
+            try bench.deliver(bench.agent.message(bench.agent.topics.events(.standard), Array(odd.utf8)))
+        }
+        var beacon = try #require(readWire(BeaconAnnouncement.self, from: try bench.agent.beacon().payload))
+        for _ in 0..<3 {
+            for index in beacon.lanes.indices { (beacon.lanes[index].head, beacon.lanes[index].acked) = (.max, .max) }
+            try bench.deliver(bench.agent.message(bench.agent.topics.beacon, try wireBytes(beacon)))
+            try bench.settle(turns: 3)
+        }
+        try bench.settle(turns: 10)
+        #expect(bench.last(.standard) == 2)
     }
 
     @Test func `a second receiver of the same file is refused`() throws {

@@ -33,6 +33,10 @@ final class Scripted {
     /// A snapshot's page has so many keys.
     var keysAPage = 7
     var answers = true
+    /// So many replays are refused with this code first.
+    var refusal: (code: RejectionCode, times: Int)?
+    /// When the commands that came were issued.
+    var issued: [String] = []
     /// How many resyncs went on from a place.
     var resumed = 0
     private var nextID: UInt64 = 0
@@ -119,12 +123,21 @@ final class Scripted {
         let verb = command.topic.split(separator: "/").last.map(String.init) ?? ""
         let request = try JSONDecoder().decode(CommandRequest.self, from: Data(command.payload))
         asked.append(verb)
+        issued.append(request.issuedAt)
         guard answers else { return [] }
         var reply = CommandReply(
             id: request.id, verb: verb, status: .done, at: "2026-11-23T09:14:05.000Z", epoch: epoch.text)
         let topic = topics.replies(request.requester)
+        if verb == "replay", let (code, times) = refusal, times > 0 {
+            refusal = (code, times - 1)
+            reply.status = .rejected
+            reply.code = code
+            reply.message = "refused"
+            return [message(topic, try wireBytes(reply))]
+        }
         switch verb {
         case "replay": return try replay(request, reply, topic)
+        case "receipt": (reply.lane, reply.of, reply.sequence) = (request.lane, request.epoch, request.sequence)
         case "resync": return try resync(request, reply, topic)
         case "digest":
             let node = try #require(TreeNode(request.node ?? ""))
@@ -149,11 +162,12 @@ final class Scripted {
         var reply = base
         let lane = try #require(request.lane.flatMap { Lane(name: $0) })
         let from = try #require(request.from)
-        guard let events = log[request.epoch ?? ""]?[lane], knowsOldEpochs || request.epoch == epoch.text else {
+        guard let lanes = log[request.epoch ?? ""], knowsOldEpochs || request.epoch == epoch.text else {
             reply.status = .rejected
-            reply.code = log[request.epoch ?? ""] == nil || !knowsOldEpochs ? .unknownEpoch : .busy
+            reply.code = .unknownEpoch
             return [message(topic, try wireBytes(reply))]
         }
+        let events = lanes[lane] ?? []
         let oldest = (pruned[lane] ?? 0) + 1
         guard from >= oldest else {
             reply.status = .rejected
@@ -243,6 +257,7 @@ final class Bench {
     final class Printed: Sendable {
         let lines = Mutex<[String]>([])
         let isClosed = Atomic(false)
+        let notices = Mutex<[String]>([])
         var all: [String] { lines.withLock { $0 } }
     }
 
@@ -262,6 +277,7 @@ final class Bench {
             printed.lines.withLock { $0.append(String(decoding: payload, as: UTF8.self)) }
             return true
         }
+        options.notice = { words in printed.notices.withLock { $0.append(words) } }
         return try ReceiverCore(options)
     }
 
@@ -298,6 +314,8 @@ final class Bench {
     }
 
     var counts: SiteCounts { core.counts["dc-7"] ?? SiteCounts() }
+
+    var notices: [String] { printed.notices.withLock { $0 } }
 
     func last(_ lane: Lane) -> Int64 { core.offsets["dc-7"]?.last[lane] ?? -1 }
 

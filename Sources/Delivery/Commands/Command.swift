@@ -82,7 +82,7 @@ extension Command.Ask {
     }
 
     private static func replay(_ request: CommandRequest) throws(Malformed) -> Command.Replay {
-        guard let from = request.from, let to = request.to, from >= 1, to >= from, to < 1 << 44 else {
+        guard let from = request.from, let to = request.to, from >= 1, to >= from, to <= mostSequence else {
             throw Malformed(message: "replay wants from and to, 1 <= from <= to")
         }
         guard to - from < longestReplay else {
@@ -110,7 +110,7 @@ extension Command.Ask {
         }
         guard let place = request.resume else { return Command.Resync(scope: scope, resume: nil) }
         guard let snapshot = request.snapshot, EventID(snapshot) != nil, let sum = LineSum(place.lines),
-            place.keys >= 0, place.after.key.isValid
+            (0...mostSequence).contains(place.keys), place.after.key.isValid
         else { throw Malformed(message: "a resume wants snapshot, epoch and the place that the last answer gave") }
         return Command.Resync(
             scope: scope,
@@ -119,7 +119,7 @@ extension Command.Ask {
     }
 
     private static func receipt(_ request: CommandRequest) throws(Malformed) -> Command.ReceiptClaim {
-        guard let sequence = request.sequence, sequence >= 1, sequence < 1 << 44,
+        guard let sequence = request.sequence, (1...mostSequence).contains(sequence),
             let event = request.event.flatMap({ EventID($0) })
         else { throw Malformed(message: "a receipt wants sequence and the id of the event there") }
         return Command.ReceiptClaim(

@@ -26,6 +26,8 @@ final class CommandRunner {
     var isScanning = false
     private var lastJob: Int64 = 0
     private var reader: OutboxReader?
+    /// When commands made an epoch begin, in monotonic milliseconds.
+    private var epochsBegun: [Int64] = []
     /// Of the present connection, for `ping`.
     var session = ""
 
@@ -90,6 +92,7 @@ final class CommandRunner {
     private func take(_ command: Command, _ port: SessionPort) throws {
         let own = outbox.progress.epoch
         if let epoch = command.epoch, epoch > own {
+            guard mayBeginEpoch() else { return refuse(command, .busy, "epochs began too often just now") }
             let begun = try outbox.startEpoch(
                 above: [epoch], reason: "\(command.requester) knows \(epoch.text)", now: wallClock(),
                 actor: "requester \(command.requester)")
@@ -102,6 +105,14 @@ final class CommandRunner {
         case .receipt(let claim): try receipt(command, claim)
         case .replay, .resync: try begin(command)
         }
+    }
+
+    /// A consumer that is wrong again and again must not use up the epochs: five within five minutes.
+    private func mayBeginEpoch() -> Bool {
+        epochsBegun.removeAll { now() - $0 > 300_000 }
+        guard epochsBegun.count < 5 else { return false }
+        epochsBegun.append(now())
+        return true
     }
 
     private func ping(_ command: Command) throws {
@@ -149,6 +160,9 @@ final class CommandRunner {
             receipts.add(command, receipt, now: now())
         case .unknownEpoch: refuse(command, .unknownEpoch, "this outbox does not hold epoch \(claim.epoch.text)")
         case .fork:
+            guard claim.epoch != outbox.progress.epoch || mayBeginEpoch() else {
+                return refuse(command, .busy, "epochs began too often just now")
+            }
             refuse(command, .fork, "another event stands there, or none yet: a new epoch begins")
             guard claim.epoch == outbox.progress.epoch else { return }
             let begun = try outbox.startEpoch(
