@@ -64,7 +64,8 @@ struct Appender {
             changes = try balances.writeDirty(journal.statements.upsertStock)
             try writeHeads()
         }
-        journal.tree.apply(changes)
+        journal.tree.apply(changes) { balances.key(of: $0) }
+        balances.trim()
         for lane in Lane.allCases { journal.progress.lanes[lane].head = heads[lane] }
         journal.balances = balances
         journal.sources.merge(newSources) { _, new in new }

@@ -38,9 +38,12 @@ struct BalanceCache {
     /// Where a key's balance stands until the batch ends; read from the table when it is not known.
     mutating func place(of key: StockKey, rules: InventoryRules, select: Statement) throws -> Int {
         if let place = places[key] { return place }
-        let stored = try Self.read(key, select)
-        let sum = stored.map { BalanceLine(key: key, balance: $0).sum }
-        entries.append(Entry(key: key, leaf: key.leaf, balance: stored ?? Balance(rules: rules), sum: sum))
+        if let (stored, leaf) = try Self.read(key, select) {
+            let sum = BalanceLine(key: key, balance: stored).sum
+            entries.append(Entry(key: key, leaf: leaf, balance: stored, sum: sum))
+        } else {
+            entries.append(Entry(key: key, leaf: key.leaf, balance: Balance(rules: rules)))
+        }
         places[key] = entries.count - 1
         return entries.count - 1
     }
@@ -61,19 +64,24 @@ struct BalanceCache {
         var changes: [TreeChange] = []
         changes.reserveCapacity(dirty.count)
         for place in dirty {
-            let entry = entries[place]
-            try Self.write(entry, upsert)
-            let sum = BalanceLine(key: entry.key, balance: entry.balance).sum
-            changes.append(TreeChange(key: entry.key, leaf: entry.leaf, before: entry.sum, after: sum))
+            try Self.write(entries[place], upsert)
+            let sum = BalanceLine(key: entries[place].key, balance: entries[place].balance).sum
+            changes.append(
+                TreeChange(place: place, leaf: entries[place].leaf, before: entries[place].sum, after: sum))
             entries[place].sum = sum
             entries[place].isDirty = false
         }
         dirty.removeAll(keepingCapacity: true)
-        if entries.count > Self.capacity {
-            places.removeAll(keepingCapacity: true)
-            entries.removeAll(keepingCapacity: true)
-        }
         return changes
+    }
+
+    func key(of change: TreeChange) -> StockKey { entries[change.place].key }
+
+    /// Forgets all when it is more than it may be; between batches.
+    mutating func trim() {
+        guard entries.count > Self.capacity else { return }
+        places.removeAll(keepingCapacity: true)
+        entries.removeAll(keepingCapacity: true)
     }
 
     private static func write(_ entry: Entry, _ upsert: Statement) throws {
@@ -92,7 +100,7 @@ struct BalanceCache {
     }
 
     static let selectSQL = """
-        SELECT unrestricted, quarantined, damaged, blocked, allocated, in_transit, version FROM stock
+        SELECT unrestricted, quarantined, damaged, blocked, allocated, in_transit, version, leaf FROM stock
         WHERE sku = ?1 AND location = ?2 AND lot = ?3 AND owner = ?4
         """
     /// The leaf of a row that is there stays as it is, and so does its index.
@@ -102,16 +110,17 @@ struct BalanceCache {
             in_transit = ?10, version = ?11
         """
 
-    private static func read(_ key: StockKey, _ select: Statement) throws -> Balance? {
+    private static func read(_ key: StockKey, _ select: Statement) throws -> (Balance, leaf: UInt16)? {
         defer { select.reset() }
         select.bind(1, text: key.sku)
         select.bind(2, text: key.location)
         select.bind(3, text: key.lot)
         select.bind(4, text: key.owner)
         guard try select.step() else { return nil }
-        return Balance(version: select.integer(6)) { bucket in
+        let balance = Balance(version: select.integer(6)) { bucket in
             let column = Int32(bucket.rawValue)
             return select.isNull(column) ? nil : select.integer(column)
         }
+        return (balance, UInt16(truncatingIfNeeded: select.integer(7)))
     }
 }

@@ -3,7 +3,8 @@ import SQLite
 
 /// What a commit means for the stock tree.
 struct TreeChange {
-    let key: StockKey
+    /// Of the key, among the balances that the commit changed.
+    let place: Int
     let leaf: UInt16
     let before: LineSum?
     let after: LineSum
@@ -21,8 +22,9 @@ struct KeptTree {
 
     init(isEmpty: Bool) { isBuilt = isEmpty }
 
-    mutating func apply(_ changes: [TreeChange]) {
-        for change in changes where isBuilt || hasPassed(change.key) {
+    /// `key` gives a change's key; asked only while the tree is being made.
+    mutating func apply(_ changes: [TreeChange], key: (TreeChange) -> StockKey) {
+        for change in changes where isBuilt || hasPassed(key(change)) {
             tree.replace(change.before, by: change.after, in: change.leaf)
         }
     }
