@@ -243,7 +243,7 @@ package final class Publisher: SessionHandler {
         case .subscribing(let until) where moment >= until:
             leave(port, "the broker does not answer the subscription")
         case .awaitingRetained(let until) where moment >= until: judge(port)
-        case .live:
+        case .live where outbox.progress.epoch == sender.epoch:
             if announcer.isMetaDue { announcer.sendMeta(port) }
             if announcer.isBeaconDue(now: moment) { announcer.sendBeacon(port, acked: sender.acked) }
             commands.tick(port)

@@ -12,6 +12,9 @@ package struct Epoch: Sendable, Hashable, Comparable {
     private static let zero = "00000000T000000Z-0000"
     private static let last = "99991231T235959Z-ffff"
 
+    /// In the last year there is: whoever names such an epoch would use up all later ones.
+    package var isAtTheEnd: Bool { text.hasPrefix("9999") }
+
     private init(second: Timestamp, suffix: UInt16) {
         let (year, month, day, hour, minute, secondOfMinute, _) = second.civil
         text = String(unsafeUninitializedCapacity: 21) { buffer in

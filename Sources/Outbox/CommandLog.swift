@@ -52,6 +52,16 @@ enum CommandLog {
     }
 }
 
+extension OutboxReader {
+    /// The last reply to a command that ended before; nil for any other.
+    package func reply(to command: LoggedCommand) throws -> [UInt8]? {
+        try read {
+            guard case .ended(let reply) = try CommandLog.find(command, connection) else { return nil }
+            return reply
+        }
+    }
+}
+
 extension Outbox {
     /// Notes a command before its work begins; durable on return. The entry is written unless the command ended before.
     package func begin(_ command: LoggedCommand, audit: AuditEntry?) throws -> CommandSighting {

@@ -15,6 +15,12 @@ enum Epochs {
     ) throws -> Epoch {
         let old = journal.progress.epoch
         let epoch = Epoch.mint(now: now, above: above + [old], random: .random(in: 0...UInt16.max))
+        guard Epoch(epoch.text) != nil else {
+            throw OutboxError(
+                code: .directory, message: "no epoch is left after \(old.text)",
+                hint: "an epoch of the year 9999 was announced for this site; clear its retained messages at the broker"
+            )
+        }
         journal.isStale = true
         try journal.connection.transaction {
             try insert(epoch, reason: reason, ordinal: journal.ordinal + 1, journal.connection)

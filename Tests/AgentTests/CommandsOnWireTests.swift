@@ -270,6 +270,22 @@ struct CommandsOnWireTests {
         }
     }
 
+    @Test func `an epoch after which there is none is refused, and the outbox stays as it is`() async throws {
+        try await play { site, requester, _ in
+            let epoch = site.outbox.progress.epoch
+            for text in ["99991231T235959Z-fffe", "99990101T000000Z-0000"] {
+                let id = try requester.ask(.ping) { $0.epoch = text }
+                #expect(requester.end(of: id)?.code == .malformed)
+            }
+            #expect(site.outbox.progress.epoch == epoch && site.outbox.asides.isEmpty)
+            let end = try #require(Epoch("99991231T235959Z-fffe"))
+            #expect(throws: OutboxError.self) {
+                try site.outbox.startEpoch(above: [end], reason: "test", now: Clocks.wall())
+            }
+            #expect(site.outbox.progress.epoch == epoch && site.outbox.asides.isEmpty)
+        }
+    }
+
     @Test func `a resume whose counts no snapshot has is refused`() async throws {
         try await play { site, requester, _ in
             let epoch = site.outbox.progress.epoch.text
@@ -297,14 +313,15 @@ struct CommandsOnWireTests {
 
     @Test func `a technician's replay goes to the lane, again with the same bytes`() async throws {
         try await play { site, requester, centre in
-            let heard = centre.events.count
+            // The broker acknowledges before the centre has them.
+            #expect(Stage.wait { centre.events.count == 250 })
             let order = RepairOrder(
                 work: .replay(lane: .standard, epoch: site.outbox.progress.epoch, sequences: 1...120, to: .lane),
                 actor: "user anna (1000)")
             let state = try #require(site.board.place(order))
             #expect(Stage.wait { site.board.state(state.id)?.status == .done })
             #expect(site.board.state(state.id)?.sent == 120)
-            #expect(Stage.wait { centre.events.count == heard + 120 })
+            #expect(Stage.wait { centre.events.count == 370 })
             #expect(
                 try site.outbox.reader().audit().contains {
                     $0.actor == "user anna (1000)" && $0.outcome.hasPrefix("done")

@@ -88,11 +88,13 @@ struct CommandGate {
         if verb != .receipt, abs(now.milliseconds - issued.milliseconds) > Self.longestAge {
             return refuse("issued more than 5 minutes off this agent's clock", .stale)
         }
+        let epoch = request.epoch.flatMap { Epoch($0) }
+        if epoch?.isAtTheEnd == true { return refuse("no epoch is of the year 9999") }
         do throws(Command.Ask.Malformed) {
             return .admitted(
                 Command(
                     id: request.id, requester: request.requester, address: own, verb: verb,
-                    ask: try Command.Ask(verb, request), epoch: request.epoch.flatMap { Epoch($0) }))
+                    ask: try Command.Ask(verb, request), epoch: epoch))
         } catch {
             refused.limit = error.limit
             return refuse(error.message, error.code)

@@ -10,13 +10,18 @@ extension CommandRunner {
 
     func begin(_ command: Command) throws {
         if jobs.contains(where: { $0.isOf(command) }) { return answer(command, .accepted) { _ in } }
+        let logged = LoggedCommand(
+            id: command.id, requester: command.requester, verb: command.verb.rawValue, at: wallClock())
+        // What was answered once is answered so again, whatever has changed since.
+        if let reply = try openReader().reply(to: logged) {
+            _ = replies.add(message(reply, to: command.address))
+            return
+        }
         guard jobs.count < Self.mostJobs else { return refuse(command, .busy, "too many repairs at a time") }
         guard let work = try work(of: command) else { return }
         let entry = AuditEntry(
             at: wallClock(), actor: "requester \(command.requester)", action: command.verb.rawValue,
             subject: command.subject, outcome: "accepted")
-        let logged = LoggedCommand(
-            id: command.id, requester: command.requester, verb: command.verb.rawValue, at: wallClock())
         if case .ended(let reply) = try outbox.begin(logged, audit: entry) {
             return _ = replies.add(message(reply, to: command.address))
         }

@@ -239,6 +239,8 @@ final class CommandRunner {
 
     /// A consumer asks again; a technician's repair goes on from what was acked.
     func lost() {
+        // The file may have been set aside: the next connection opens it anew.
+        reader = nil
         replies.lost()
         receipts.lost()
         jobs.removeAll { !$0.isTechnicians }
