@@ -112,11 +112,11 @@ package final class Publisher: SessionHandler {
         case (topics.state, .live): restorePresence(message, port: port)
         // What is retained may come before the SUBACK.
         case (topics.beacon, .subscribing), (topics.beacon, .awaitingRetained):
-            retained.beacon = Self.mark(message)
+            retained.beacon = mark(message)
             retained.hasBeacon = true
             judgeWhenComplete(port)
         case (topics.meta, .subscribing), (topics.meta, .awaitingRetained):
-            retained.meta = readWire(MetaMark.self, from: message.payload).flatMap { Epoch($0.epoch) }
+            retained.meta = readWire(MetaMark.self, from: message.payload).flatMap { believable($0.epoch) }
             retained.hasMeta = true
             judgeWhenComplete(port)
         case (_, .live) where message.topic.hasPrefix(topics.commandPrefix):
@@ -128,7 +128,7 @@ package final class Publisher: SessionHandler {
 
     /// While this agent lives it hears its own beacons. One that is ahead of them was written by somebody else.
     private func compare(_ message: InboundMessage, port: SessionPort) {
-        guard let mark = Self.mark(message), let own = try? ownMark(), !Continuity.holds(own: own, retained: mark)
+        guard let mark = mark(message), let own = try? ownMark(), !Continuity.holds(own: own, retained: mark)
         else { return }
         leave(port, "a beacon of another agent of this site came")
     }
@@ -184,9 +184,17 @@ package final class Publisher: SessionHandler {
     }
 
     /// Nil for what no agent wrote.
-    private static func mark(_ message: InboundMessage) -> BeaconMark? {
+    private func mark(_ message: InboundMessage) -> BeaconMark? {
         guard let beacon = readWire(WireMark.self, from: message.payload) else { return nil }
-        return Epoch(beacon.epoch).map { BeaconMark(epoch: $0, number: beacon.n, session: beacon.session) }
+        return believable(beacon.epoch).map { BeaconMark(epoch: $0, number: beacon.n, session: beacon.session) }
+    }
+
+    /// An epoch of the year 9999 is nobody's: to begin one above it would leave none for the next time, and to wait for it
+    /// would let whoever wrote it stop this site. It is written over.
+    private func believable(_ text: String) -> Epoch? {
+        guard let epoch = Epoch(text) else { return nil }
+        if epoch.isAtTheEnd { report.trouble("a retained announcement names epoch \(text); it is written over") }
+        return epoch.isAtTheEnd ? nil : epoch
     }
 
     /// What of a beacon says who wrote it: all that continuity needs, whatever else its version holds.

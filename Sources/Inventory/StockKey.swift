@@ -1,7 +1,8 @@
 /// What a balance belongs to, within a site. The last three fields may be empty.
 ///
 /// No field may hold 0x1F, the separator of the key's canonical bytes: whoever builds a key from the
-/// world's text checks that first (`StockKey.isValid`).
+/// world's text checks that first (`StockKey.isValid`). Keys are equal and in order by the bytes of their UTF-8, field by
+/// field, as the stock table and its hashes see them: two spellings of an umlaut are two keys.
 package struct StockKey: Hashable, Sendable, Comparable {
     package var sku: String
     package var location: String
@@ -23,6 +24,14 @@ package struct StockKey: Hashable, Sendable, Comparable {
 
     private static func holdsSeparator(_ text: String) -> Bool { text.utf8.contains(0x1F) }
 
+    package static func == (a: StockKey, b: StockKey) -> Bool {
+        isSame(a.sku, b.sku) && isSame(a.location, b.location) && isSame(a.lot, b.lot) && isSame(a.owner, b.owner)
+    }
+
+    private static func isSame(_ a: String, _ b: String) -> Bool {
+        a.utf8.count == b.utf8.count && a.utf8.elementsEqual(b.utf8)
+    }
+
     /// What is empty costs nothing; keys of one site mostly leave the same fields empty.
     package func hash(into hasher: inout Hasher) {
         hasher.combine(sku)
@@ -32,7 +41,10 @@ package struct StockKey: Hashable, Sendable, Comparable {
     }
 
     package static func < (a: StockKey, b: StockKey) -> Bool {
-        (a.sku, a.location, a.lot, a.owner) < (b.sku, b.location, b.lot, b.owner)
+        for (own, other) in [(a.sku, b.sku), (a.location, b.location), (a.lot, b.lot), (a.owner, b.owner)] {
+            if !isSame(own, other) { return own.utf8.lexicographicallyPrecedes(other.utf8) }
+        }
+        return false
     }
 }
 

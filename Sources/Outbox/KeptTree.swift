@@ -29,7 +29,7 @@ struct KeptTree {
         }
     }
 
-    private func hasPassed(_ key: StockKey) -> Bool { scannedTo.map { !$0.precedes(key) } ?? false }
+    private func hasPassed(_ key: StockKey) -> Bool { scannedTo.map { key <= $0 } ?? false }
 
     /// Reads one page more; true when the tree is whole.
     mutating func build(_ connection: Connection) throws -> Bool {
@@ -48,17 +48,6 @@ struct KeptTree {
         guard isBuilt else { return nil }
         if node.isLeaf { return (tree.sum(ofLeaf: UInt16(node.index)).description, []) }
         return (tree.digest(node).hex, tree.childHashes(of: node))
-    }
-}
-
-extension StockKey {
-    /// Before another key in the order of the stock table: field by field, by bytes.
-    func precedes(_ other: StockKey) -> Bool {
-        for (own, theirs) in [(sku, other.sku), (location, other.location), (lot, other.lot), (owner, other.owner)] {
-            if own.utf8.elementsEqual(theirs.utf8) { continue }
-            return own.utf8.lexicographicallyPrecedes(theirs.utf8)
-        }
-        return false
     }
 }
 

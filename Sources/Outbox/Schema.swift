@@ -50,6 +50,7 @@ enum Schema {
         CREATE INDEX stock_of_leaf ON stock(leaf);
         CREATE TABLE marks(epoch INTEGER NOT NULL, lane INTEGER NOT NULL, who TEXT NOT NULL, second INTEGER NOT NULL,
             sequence INTEGER NOT NULL, PRIMARY KEY(epoch, lane, who, second)) WITHOUT ROWID;
+        CREATE INDEX marks_of_sequence ON marks(epoch, lane, who, sequence);
         CREATE TABLE receipts(requester TEXT NOT NULL, epoch INTEGER NOT NULL, lane INTEGER NOT NULL,
             sequence INTEGER NOT NULL, at INTEGER NOT NULL, PRIMARY KEY(requester, epoch, lane)) WITHOUT ROWID;
         CREATE TABLE commands(number INTEGER PRIMARY KEY AUTOINCREMENT, requester TEXT NOT NULL, id TEXT NOT NULL,

@@ -80,7 +80,7 @@ extension OutboxReader {
         try read {
             if let leaf = scope.leaf {
                 let rows = try StockRows.leaf(connection, leaf).filter { line in
-                    scope.contains(line.key) && (after.map { $0.precedes(line.key) } ?? true)
+                    scope.contains(line.key) && (after.map { $0 < line.key } ?? true)
                 }
                 let lines = Array(rows.prefix(limit))
                 return StockPage(lines: lines, scannedTo: lines.last?.key, isLast: lines.count == rows.count)
