@@ -91,7 +91,8 @@ class CoreTests(unittest.TestCase):
                   "data": {"balances": [level]}} for sku, level in levels]
         payload = json.dumps(array).encode()
         self.core.take("rep/me", payload)
-        place = {"after": {"sku": levels[-1][0]}, "keys": keys, "lines": "%032x" % total}
+        place = {"after": {"sku": levels[-1][0]}, "keys": keys, "lines": "%032x" % total,
+                 "asof": {"critical": 0, "standard": 0, "bulk": 0}}
         self.reply("progress", snapshot=name, chunk={"count": len(array), "sha256": hashlib.sha256(payload).hexdigest(), "place": place})
 
     def test_a_snapshot_replaces_and_removes(self):

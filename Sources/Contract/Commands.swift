@@ -47,11 +47,20 @@ package struct SnapshotPlace: Codable, Sendable, Equatable {
     package var keys: Int64
     /// The sum of their lines' hashes modulo 2^128, 32 hex digits.
     package var lines: String
+    /// The lanes' heads before the first chunk was read, by the lanes' names.
+    package var asof: [String: Int64]
 
-    package init(after: WireKey, keys: Int64, lines: String) {
+    package init(after: WireKey, keys: Int64, lines: String, asof: ByLane<Int64>) {
         self.after = after
         self.keys = keys
         self.lines = lines
+        self.asof = Dictionary(uniqueKeysWithValues: Lane.allCases.map { ($0.name, asof[$0]) })
+    }
+
+    /// Nil where a lane is missing or its head is none.
+    package var heads: ByLane<Int64>? {
+        guard Lane.allCases.allSatisfy({ (0...mostSequence).contains(asof[$0.name] ?? -1) }) else { return nil }
+        return ByLane { asof[$0.name] ?? 0 }
     }
 }
 

@@ -10,7 +10,12 @@ struct LaneFeed {
     private var skips: (sequence: Int64, count: Int) = (0, 0)
     private var page: ArraySlice<StoredEvent> = []
 
-    init(lane: Lane, watermark: Int64) { queue = LaneQueue(lane: lane, watermark: watermark) }
+    private let epoch: Epoch
+
+    init(lane: Lane, epoch: Epoch, watermark: Int64) {
+        queue = LaneQueue(lane: lane, watermark: watermark)
+        self.epoch = epoch
+    }
 
     /// Counts one more skip of an event; how many there were before.
     mutating func countSkip(_ sequence: Int64) -> Int {
@@ -44,7 +49,21 @@ struct LaneFeed {
 
     private mutating func fill(reader: OutboxReader) throws {
         if let first = page.first, first.sequence == queue.next { return }
-        page = try reader.page(lane: queue.lane, after: queue.next - 1, limit: 512)[...]
-        precondition(page.first.map { $0.sequence == queue.next } ?? true, "sequences are contiguous")
+        page = []
+        // Of this epoch alone: while a later one is being begun, the file holds events of both.
+        let events = try reader.page(lane: queue.lane, of: epoch, after: queue.next - 1)
+        guard let first = events.first else { return }
+        guard first.sequence == queue.next else { throw MissingEvent(lane: queue.lane, sequence: queue.next) }
+        page = events[...]
+    }
+}
+
+/// The outbox does not hold an event that it gave a sequence to: it is moving into a new epoch just now, or damaged.
+struct MissingEvent: Error, CustomStringConvertible {
+    let lane: Lane
+    let sequence: Int64
+
+    var description: String {
+        "\(lane.name) \(sequence) is not there; if a new epoch is not being begun just now, run waybill outbox verify"
     }
 }

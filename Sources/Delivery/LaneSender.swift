@@ -53,7 +53,7 @@ final class LaneSender {
     func begin() {
         let progress = outbox.progress
         feeds = Lane.allCases.map { lane in
-            var feed = LaneFeed(lane: lane, watermark: progress.lanes[lane].acked)
+            var feed = LaneFeed(lane: lane, epoch: progress.epoch, watermark: progress.lanes[lane].acked)
             feed.queue.sendAlone(upTo: headLosses.aloneUpTo[lane] ?? 0)
             return feed
         }

@@ -72,7 +72,10 @@ enum AuditLog {
 extension Outbox {
     /// Durable on return.
     package func record(_ entry: AuditEntry) throws {
-        try write { journal in try journal.connection.transaction { try AuditLog.insert(entry, journal.connection) } }
+        try write { journal in
+            try journal.connection.transaction { try AuditLog.insert(entry, journal.connection) }
+            journal.upkeep.progress = nil
+        }
     }
 }
 

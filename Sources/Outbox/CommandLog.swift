@@ -79,6 +79,7 @@ extension Outbox {
                 try insert.run()
                 if let audit { try AuditLog.insert(audit, connection) }
             }
+            journal.upkeep.progress = nil
             return sighting
         }
     }
@@ -95,6 +96,7 @@ extension Outbox {
                 try update.run()
                 if let audit { try AuditLog.insert(audit, journal.connection) }
             }
+            journal.upkeep.progress = nil
         }
     }
 }

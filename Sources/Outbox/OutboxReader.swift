@@ -10,7 +10,7 @@ package final class OutboxReader {
     let life: Int
     let connection: Connection
     private let select: Statement
-    private let ordinal: Statement
+    private let ordinalOfText: Statement
 
     init(_ outbox: Outbox, life: Int) throws {
         self.outbox = outbox
@@ -18,30 +18,50 @@ package final class OutboxReader {
         connection = try Connection.openReader(path: outbox.path, vfs: outbox.options.vfs)
         select = try connection.prepare(
             "SELECT slot, payload FROM events WHERE slot > ?1 AND slot <= ?2 ORDER BY slot LIMIT ?3")
-        ordinal = try connection.prepare("SELECT max(ordinal) FROM epochs")
+        ordinalOfText = try connection.prepare("SELECT ordinal FROM epochs WHERE text = ?1")
     }
 
     /// At most `limit` (512) events of the present epoch after a sequence, in order.
     package func page(lane: Lane, after sequence: Int64, limit: Int64 = 512) throws -> [StoredEvent] {
-        precondition((1...512).contains(limit))
-        return try read {
-            let epoch = try currentOrdinal()
-            select.bind(1, Slot(epoch: epoch, lane: lane, sequence: sequence).packed)
-            select.bind(2, Slot(epoch: epoch, lane: lane, sequence: (1 << 44) - 1).packed)
-            select.bind(3, limit)
-            defer { select.reset() }
-            var events: [StoredEvent] = []
-            while try select.step() {
-                let slot = Slot(packed: select.integer(0))
-                events.append(StoredEvent(lane: lane, sequence: slot.sequence, payload: select.bytes(1)))
-            }
-            return events
+        try read {
+            let present = try connection.integer("SELECT max(ordinal) FROM epochs")
+            return try page(lane: lane, ordinal: present, after: sequence, through: Slot.lastSequence, limit: limit)
         }
     }
 
-    private func currentOrdinal() throws -> Int64 {
-        defer { ordinal.reset() }
-        return try ordinal.step() ? ordinal.integer(0) : 1
+    /// The same of whatever epoch, up to a sequence. Empty where the file does not hold the epoch; while a later one is
+    /// being begun, what is not acked leaves this one from its lowest sequence on.
+    package func page(
+        lane: Lane, of epoch: Epoch, after sequence: Int64, through last: Int64 = .max, limit: Int64 = 512
+    ) throws -> [StoredEvent] {
+        guard last > sequence else { return [] }
+        return try read {
+            guard let ordinal = try ordinal(of: epoch) else { return [] }
+            return try page(lane: lane, ordinal: ordinal, after: sequence, through: last, limit: limit)
+        }
+    }
+
+    private func page(
+        lane: Lane, ordinal: Int64, after sequence: Int64, through last: Int64, limit: Int64
+    ) throws -> [StoredEvent] {
+        precondition((1...512).contains(limit))
+        select.bind(1, Slot(epoch: ordinal, lane: lane, sequence: sequence).packed)
+        select.bind(2, Slot(epoch: ordinal, lane: lane, sequence: min(last, Slot.lastSequence)).packed)
+        select.bind(3, limit)
+        defer { select.reset() }
+        var events: [StoredEvent] = []
+        while try select.step() {
+            let slot = Slot(packed: select.integer(0))
+            events.append(StoredEvent(lane: lane, sequence: slot.sequence, payload: select.bytes(1)))
+        }
+        return events
+    }
+
+    /// Nil for an epoch that this file does not hold.
+    func ordinal(of epoch: Epoch) throws -> Int64? {
+        ordinalOfText.bind(1, text: epoch.text)
+        defer { ordinalOfText.reset() }
+        return try ordinalOfText.step() ? ordinalOfText.integer(0) : nil
     }
 
     /// The oldest open rejects after an id, of one source or of all; at most `limit` (1,000).

@@ -33,7 +33,8 @@ struct ReceiptMirror {
 
     private(set) var lines: [Key: Line] = [:]
 
-    /// Names come from the configuration's list; were it changed often, the oldest of more than these go.
+    /// Names come from the configuration's list; were it changed often, the one of which nothing was heard for longest
+    /// makes room for the next.
     static let mostRequesters = 64
 
     init(_ connection: Connection) throws {
@@ -49,12 +50,31 @@ struct ReceiptMirror {
         set { lines[key] = newValue }
     }
 
+    /// The requester went on to a later epoch.
+    func isPast(_ key: Key) -> Bool {
+        lines.keys.contains { $0.requester == key.requester && $0.epoch > key.epoch }
+    }
+
+    /// Makes room for a line: the requester's lines of earlier epochs go, and for a new name an old one. What went.
+    mutating func make(room key: Key, sparing waited: String?) -> [Key] {
+        var gone = lines.keys.filter { $0.requester == key.requester && $0.epoch < key.epoch }
+        var last: [String: Int64] = [:]
+        for (key, line) in lines { last[key.requester] = max(last[key.requester] ?? .min, line.at) }
+        if last[key.requester] == nil, last.count >= Self.mostRequesters,
+            let oldest = last.filter({ $0.key != waited }).min(by: { ($0.value, $0.key) < ($1.value, $1.key) })
+        {
+            gone += lines.keys.filter { $0.requester == oldest.key }
+        }
+        for key in gone { lines[key] = nil }
+        return gone
+    }
+
     /// Up to which sequence events of an epoch's lane may be pruned. In an older epoch a requester that went on to a later
     /// one is waited for no longer: what it lacked it asked for, or counts as lost.
     func bound(epoch: Int64, lane: Int64, waitingFor requester: String?) -> Int64 {
         guard let requester else { return .max }
-        if lines.keys.contains(where: { $0.requester == requester && $0.epoch > epoch }) { return .max }
-        return lines[Key(requester: requester, epoch: epoch, lane: lane)]?.sequence ?? 0
+        let key = Key(requester: requester, epoch: epoch, lane: lane)
+        return isPast(key) ? .max : lines[key]?.sequence ?? 0
     }
 }
 
@@ -63,23 +83,34 @@ extension Outbox {
     package func take(_ receipts: [Receipt]) throws {
         try write { journal in
             var mirror = journal.receipts
+            let waited = options.waitReceipt
             try journal.connection.transaction {
-                for receipt in receipts { try Self.put(receipt, &mirror, journal) }
+                for receipt in receipts { try Self.put(receipt, &mirror, journal, sparing: waited) }
             }
             journal.receipts = mirror
             journal.upkeep.progress = nil
         }
     }
 
-    private static func put(_ receipt: Receipt, _ mirror: inout ReceiptMirror, _ journal: Journal) throws {
+    private static func put(
+        _ receipt: Receipt, _ mirror: inout ReceiptMirror, _ journal: Journal, sparing waited: String?
+    ) throws {
         let find = try journal.connection.prepare("SELECT ordinal FROM epochs WHERE text = ?1")
         find.bind(1, text: receipt.epoch.text)
         guard try find.step() else { return }
         let key = ReceiptMirror.Key(
             requester: receipt.requester, epoch: find.integer(0), lane: Int64(receipt.lane.rawValue))
-        let known = Set(mirror.lines.keys.map(\.requester))
-        guard known.contains(receipt.requester) || known.count < ReceiptMirror.mostRequesters else { return }
         guard receipt.sequence > mirror[key]?.sequence ?? 0 else { return }
+        try Marks.put(receipt.lane, receipt.sequence, who: receipt.requester, epoch: key.epoch, at: receipt.at, journal)
+        guard !mirror.isPast(key) else { return }
+        for gone in mirror.make(room: key, sparing: waited) {
+            let delete = try journal.connection.prepare(
+                "DELETE FROM receipts WHERE requester = ?1 AND epoch = ?2 AND lane = ?3")
+            delete.bind(1, text: gone.requester)
+            delete.bind(2, gone.epoch)
+            delete.bind(3, gone.lane)
+            try delete.run()
+        }
         mirror[key] = .init(sequence: receipt.sequence, at: receipt.at.milliseconds)
         let insert = try journal.connection.prepare("INSERT OR REPLACE INTO receipts VALUES (?1, ?2, ?3, ?4, ?5)")
         insert.bind(1, text: receipt.requester)
@@ -88,7 +119,6 @@ extension Outbox {
         insert.bind(4, receipt.sequence)
         insert.bind(5, receipt.at.milliseconds)
         try insert.run()
-        try Marks.put(receipt.lane, receipt.sequence, who: receipt.requester, epoch: key.epoch, at: receipt.at, journal)
     }
 
     /// The latest of each requester and lane in the present epoch.
@@ -131,38 +161,74 @@ enum Marks {
         ON CONFLICT DO UPDATE SET sequence = max(sequence, excluded.sequence)
         """
 
-    static func prune(_ journal: Journal, limit: Int) throws {
-        for epoch in try AckedLane.epochs(journal.upkeep) {
+    /// Takes away those of events that are gone, at most `limit` a lane and name; true when there may be more.
+    static func prune(_ journal: Journal, limit: Int) throws -> Bool {
+        let connection = journal.connection
+        let epochs = try AckedLane.epochs(journal.upkeep)
+        var isFull = false
+        func delete(_ condition: String) throws {
+            try connection.execute(
+                """
+                DELETE FROM marks WHERE (epoch, lane, who, second) IN
+                    (SELECT epoch, lane, who, second FROM marks WHERE \(condition) LIMIT \(limit))
+                """)
+            if connection.changes == limit { isFull = true }
+        }
+        try delete("epoch < \(epochs.min() ?? 0)")
+        for epoch in epochs {
             for lane in Lane.allCases {
+                let place = "epoch = \(epoch) AND lane = \(lane.rawValue)"
                 let start = Slot(epoch: epoch, lane: lane, sequence: 0).packed
-                let oldest = try journal.connection.integer(
-                    "SELECT coalesce(min(slot), \(start)) FROM events WHERE slot > \(start) AND slot < \(start + 1 << 44)"
-                )
-                try journal.connection.execute(
-                    """
-                    DELETE FROM marks WHERE (epoch, lane, who, second) IN (SELECT epoch, lane, who, second FROM marks
-                        WHERE epoch = \(epoch) AND lane = \(lane.rawValue) AND sequence < \(oldest - start) LIMIT \(limit))
-                    """)
+                let first = try connection.integer(
+                    "SELECT coalesce(min(slot), 0) FROM events WHERE slot > \(start) AND slot < \(start + 1 << 44)")
+                let acked = try connection.integer("SELECT acked FROM lanes WHERE \(place)")
+                let bound = first > 0 ? first - start : acked + 1
+                for who in try names(connection, epoch: epoch, lane: lane) {
+                    try delete("\(place) AND who = \(who.sqlLiteral) AND sequence < \(bound)")
+                }
             }
         }
+        return isFull
     }
+
+    /// Who left marks: one step in the index a name.
+    static func names(_ connection: Connection, epoch: Int64, lane: Lane) throws -> [String] {
+        let place = "epoch = \(epoch) AND lane = \(lane.rawValue)"
+        let select = try connection.prepare(
+            """
+            WITH RECURSIVE names(who) AS (SELECT min(who) FROM marks WHERE \(place) UNION ALL
+                SELECT (SELECT min(who) FROM marks WHERE \(place) AND who > names.who) FROM names WHERE who IS NOT NULL)
+            SELECT who FROM names WHERE who IS NOT NULL
+            """)
+        var names: [String] = []
+        while try select.step() { names.append(select.text(0) ?? "") }
+        return names
+    }
+}
+
+extension String {
+    /// Quoted for a statement that is no hot path.
+    fileprivate var sqlLiteral: String { "'" + replacing("'", with: "''") + "'" }
 }
 
 extension OutboxReader {
     /// Since when an event counts as acked (`who` is empty) and as receipted, by whom; to the second.
     package func marks(lane: Lane, of epoch: Epoch, sequence: Int64) throws -> [(who: String, at: Timestamp)] {
         try read {
+            guard let ordinal = try ordinal(of: epoch) else { return [] }
             let select = try connection.prepare(
                 """
-                SELECT who, min(second) FROM marks WHERE epoch = (SELECT ordinal FROM epochs WHERE text = ?1)
-                    AND lane = ?2 AND sequence >= ?3 GROUP BY who
+                SELECT second FROM marks WHERE epoch = ?1 AND lane = ?2 AND who = ?3 AND sequence >= ?4
+                ORDER BY sequence LIMIT 1
                 """)
-            select.bind(1, text: epoch.text)
-            select.bind(2, Int64(lane.rawValue))
-            select.bind(3, sequence)
             var marks: [(who: String, at: Timestamp)] = []
-            while try select.step() {
-                marks.append((select.text(0) ?? "", Timestamp(milliseconds: select.integer(1) * 1_000)))
+            for who in try Marks.names(connection, epoch: ordinal, lane: lane) {
+                select.bind(1, ordinal)
+                select.bind(2, Int64(lane.rawValue))
+                select.bind(3, text: who)
+                select.bind(4, sequence)
+                if try select.step() { marks.append((who, Timestamp(milliseconds: select.integer(0) * 1_000))) }
+                select.reset()
             }
             return marks
         }

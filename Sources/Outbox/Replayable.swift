@@ -39,12 +39,6 @@ extension OutboxReader {
             head: isThere ? select.integer(0) : 0, acked: isThere ? select.integer(1) : 0, oldest: oldest - start)
     }
 
-    private func ordinal(of epoch: Epoch) throws -> Int64? {
-        let select = try connection.prepare("SELECT ordinal FROM epochs WHERE text = ?1")
-        select.bind(1, text: epoch.text)
-        return try select.step() ? select.integer(0) : nil
-    }
-
     /// The newest first, at most 100.
     package func epochs() throws -> [(epoch: Epoch, reason: String)] {
         try read {
@@ -54,28 +48,6 @@ extension OutboxReader {
                 if let epoch = select.text(0).flatMap({ Epoch($0) }) { found.append((epoch, select.text(1) ?? "")) }
             }
             return found
-        }
-    }
-
-    /// At most `limit` (512) events of a lane after a sequence and up to another, in order.
-    package func page(
-        lane: Lane, of epoch: Epoch, after sequence: Int64, through last: Int64, limit: Int64 = 512
-    ) throws -> [StoredEvent] {
-        precondition((1...512).contains(limit))
-        guard last > sequence else { return [] }
-        return try read {
-            guard let ordinal = try ordinal(of: epoch) else { return [] }
-            let select = try connection.prepare(
-                "SELECT slot, payload FROM events WHERE slot > ?1 AND slot <= ?2 ORDER BY slot LIMIT ?3")
-            select.bind(1, Slot(epoch: ordinal, lane: lane, sequence: sequence).packed)
-            select.bind(2, Slot(epoch: ordinal, lane: lane, sequence: last).packed)
-            select.bind(3, limit)
-            var events: [StoredEvent] = []
-            while try select.step() {
-                let slot = Slot(packed: select.integer(0))
-                events.append(StoredEvent(lane: lane, sequence: slot.sequence, payload: select.bytes(1)))
-            }
-            return events
         }
     }
 

@@ -25,11 +25,10 @@ struct Retention {
         var count = 0
         if isChanged || upkeep.hasMoreEvents || trustsAge && now.milliseconds > upkeep.eventsDue {
             let events = try pruneEvents()
-            if events > 0 { try Marks.prune(journal, limit: Self.step) }
+            if events > 0 { upkeep.hasMoreLogs = try Marks.prune(journal, limit: Self.step) || upkeep.hasMoreLogs }
             count += events
-            count += try AuditLog.prune(journal.connection, limit: Self.step)
-            count += try CommandLog.prune(journal.connection, now: now, limit: Self.step)
         }
+        if isChanged || upkeep.hasMoreLogs { count += try pruneLogs(marksToo: upkeep.hasMoreLogs) }
         if count > 0 || upkeep.mayPruneCaptures { count += try pruneCaptures() }
         let seen = SeenRetention(journal: journal, options: options, now: now, trustsAge: trustsAge)
         if isChanged || seen.isDue { count += try seen.prune() }
@@ -37,6 +36,14 @@ struct Retention {
         try emptyLog()
         upkeep.progress = journal.progress
         return count
+    }
+
+    private func pruneLogs(marksToo: Bool) throws -> Int {
+        let audit = try AuditLog.prune(journal.connection, limit: Self.step)
+        let commands = try CommandLog.prune(journal.connection, now: now, limit: Self.step)
+        let hasMoreMarks = marksToo ? try Marks.prune(journal, limit: Self.step) : false
+        upkeep.hasMoreLogs = max(audit, commands) == Self.step || hasMoreMarks
+        return audit + commands
     }
 
     /// Free pages beyond those that the next events will need anyway: giving a page back moves another one, so an eighth

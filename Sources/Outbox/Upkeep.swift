@@ -4,12 +4,14 @@ import SQLite
 /// What pruning knows from one call to the next: its statements, and what can have something to do again. An idle turn
 /// asks the file nothing. Belongs to the journal, and to its lock.
 final class Upkeep {
-    /// As of the last look: only an append, an ack or a new epoch changes it.
+    /// As of the last look; nil: something else was written since that may have to be pruned.
     var progress: Progress?
     /// Since this wall time an acked event is too old.
     var eventsDue = Int64.min
     /// The last look took as much as one may take.
     var hasMoreEvents = false
+    /// The same of marks, audit log and command log.
+    var hasMoreLogs = true
     var mayPruneCaptures = true
     var hasFreePages = true
     var seen = SeenRetention.State()

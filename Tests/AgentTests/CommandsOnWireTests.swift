@@ -292,9 +292,61 @@ struct CommandsOnWireTests {
             let id = try requester.ask(.resync) { request in
                 (request.snapshot, request.epoch) = ("00000000-0000-8000-8000-000000000001", epoch)
                 request.resume = SnapshotPlace(
-                    after: WireKey(StockKey(sku: "A")), keys: .max, lines: LineSum.zero.description)
+                    after: WireKey(StockKey(sku: "A")), keys: .max, lines: LineSum.zero.description,
+                    asof: ByLane { _ in 0 })
             }
             #expect(requester.end(of: id)?.code == .malformed)
+        }
+    }
+
+    @Test func `a snapshot of several requests ends with the heads that it began with`() async throws {
+        try await Stage.set { directory, broker, centre in
+            let site = try PublishingSite(directory + "/a")
+            try site.capture(Stage.names(1...5_000)) { "SKU-\($0)" }
+            try site.start(ports: [broker.port])
+            defer { site.stop() }
+            #expect(Stage.wait { site.acked() == 5_000 })
+            let requester = try Requester(port: broker.port, site: try PublishingSite.identity())
+            defer { requester.stop() }
+            let epoch = site.outbox.progress.epoch.text
+            let first = try requester.ask(.resync)
+            let place = try #require(requester.end(of: first)?.resume)
+            #expect(place.keys == 4_800 && place.asof == ["critical": 0, "standard": 5_000, "bulk": 0])
+            try site.capture(["later"]) { _ in "Z" }
+            let second = try requester.ask(.resync) {
+                ($0.snapshot, $0.epoch, $0.resume) = (first, epoch, place)
+            }
+            #expect(requester.end(of: second)?.sent == 5_001)
+            let totals = try requester.all.messages.flatMap { try EventReader.read($0) }.compactMap(\.snapshotTotals)
+            #expect(totals.map { $0.asof[.standard] } == [5_000, 5_000] && totals.last?.keys == 5_001)
+        }
+    }
+
+    @Test func `who is not listed cannot use up the commands of who is`() async throws {
+        try await play(count: 1) { _, requester, _ in
+            for _ in 1...400 { try requester.ask(.ping, as: "stranger") }
+            let id = try requester.ask(.ping)
+            #expect(requester.end(of: id)?.status == .done)
+        }
+    }
+
+    @Test func `a repair of which the broker refuses the last message has failed`() async throws {
+        let list = "topic readwrite #\ntopic deny waybill/v1/+/acme/dc-7/rep/nobody\n"
+        try await Stage.set(accessList: list) { directory, broker, _ in
+            let site = try PublishingSite(directory + "/a")
+            try site.capture(Stage.names(1...5))
+            try site.start(ports: [broker.port])
+            defer { site.stop() }
+            #expect(Stage.wait { site.acked() == 5 })
+            let order = RepairOrder(
+                work: .replay(
+                    lane: .standard, epoch: site.outbox.progress.epoch, sequences: 1...5, to: .requester("nobody")),
+                actor: "user anna (1000)")
+            let state = try #require(site.board.place(order))
+            #expect(Stage.wait { [.done, .failed].contains(site.board.state(state.id)?.status) })
+            #expect(site.board.state(state.id)?.status == .failed)
+            #expect(site.board.state(state.id)?.reason?.contains("refused an answer (0x87)") == true)
+            #expect(try site.outbox.reader().audit().contains { $0.outcome.hasPrefix("failed after 5 events") })
         }
     }
 

@@ -1,3 +1,4 @@
+import Contract
 import Delivery
 import Foundation
 import Inventory
@@ -93,6 +94,23 @@ struct ContinuityOnWireTests {
             site.clock.step(60_000)
             #expect(Stage.wait { centre.events.count == 1 })
             #expect(centre.events.allSatisfy { $0.epoch > "21001231T000000Z-0000" })
+        }
+    }
+
+    @Test func `a retained announcement of the year 9999 is said, written over, and stops nothing`() async throws {
+        try await Stage.set { directory, broker, centre in
+            let topics = Topics(site: try PublishingSite.identity())
+            let last = "99991231T235959Z-fffe"
+            try Stage.publish(#"{"v":1,"epoch":"\#(last)"}"#, topic: topics.meta, port: broker.port)
+            try Stage.publish(
+                #"{"v":1,"n":9,"session":"s","epoch":"\#(last)"}"#, topic: topics.beacon, port: broker.port)
+            let site = try PublishingSite(directory + "/a")
+            let epoch = site.outbox.progress.epoch
+            try site.capture(["T-1"])
+            try site.start(ports: [broker.port])
+            defer { site.stop() }
+            #expect(Stage.wait { centre.events.count == 1 })
+            #expect(site.outbox.progress.epoch == epoch && centre.beacons.last?.epoch == epoch.text)
         }
     }
 

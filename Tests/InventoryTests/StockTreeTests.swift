@@ -68,4 +68,14 @@ struct StockTreeTests {
         #expect(TreeNode("abcd")?.isLeaf == true && TreeNode("abcd") == TreeNode.leaf(0xABCD))
         for path in ["x", "A", "abcde", "-1"] { #expect(TreeNode(path) == nil) }
     }
+
+    @Test func `keys are equal and in order by their bytes, as the table that holds them`() {
+        let (composed, decomposed) = ("caf\u{E9}", "cafe\u{301}")
+        #expect(composed == decomposed)
+        let keys = Set([StockKey(sku: composed), StockKey(sku: decomposed)])
+        #expect(keys.count == 2)
+        #expect(StockKey(sku: decomposed) < StockKey(sku: composed))
+        #expect(StockKey(sku: "a", location: composed) != StockKey(sku: "a", location: decomposed))
+        #expect(StockKey(sku: "a") < StockKey(sku: "a", location: "b") && !(StockKey(sku: "a") < StockKey(sku: "a")))
+    }
 }

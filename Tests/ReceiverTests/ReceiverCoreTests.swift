@@ -278,7 +278,8 @@ struct ReceiverCoreTests {
         reply.snapshot = "no"
         reply.chunk = SnapshotChunk(
             first: WireKey(StockKey(sku: "a")), last: WireKey(StockKey(sku: "a")), count: 1, sha256: "x",
-            place: SnapshotPlace(after: WireKey(StockKey(sku: "a")), keys: 1, lines: ""))
+            place: SnapshotPlace(
+                after: WireKey(StockKey(sku: "a")), keys: 1, lines: "", asof: ByLane { _ in 0 }))
         try bench.deliver(bench.agent.message(topic, try wireBytes(reply)))
         for verb in ["replay", "digest", "receipt", "ping"] {
             try bench.deliver(

@@ -228,7 +228,7 @@ final class Scripted {
                 spoilChunks -= 1
                 digest = Digest(sha256: "other").hex
             }
-            let place = SnapshotPlace(after: WireKey(last), keys: count, lines: sum.description)
+            let place = SnapshotPlace(after: WireKey(last), keys: count, lines: sum.description, asof: asof)
             told.chunk = SnapshotChunk(
                 first: WireKey(first), last: WireKey(last), count: page.count, sha256: digest, place: place)
             messages += [message(topic, bytes), message(topic, try wireBytes(told))]

@@ -28,6 +28,7 @@ struct Command: Sendable {
             var after: StockKey
             var keys: Int64
             var sum: LineSum
+            var asof: ByLane<Int64>
         }
     }
 
@@ -110,12 +111,13 @@ extension Command.Ask {
         }
         guard let place = request.resume else { return Command.Resync(scope: scope, resume: nil) }
         guard let snapshot = request.snapshot, EventID(snapshot) != nil, let sum = LineSum(place.lines),
-            (0...mostSequence).contains(place.keys), place.after.key.isValid
+            (0...mostSequence).contains(place.keys), let asof = place.heads, place.after.key.isValid
         else { throw Malformed(message: "a resume wants snapshot, epoch and the place that the last answer gave") }
         return Command.Resync(
             scope: scope,
             resume: .init(
-                snapshot: snapshot, epoch: try epoch(request), after: place.after.key, keys: place.keys, sum: sum))
+                snapshot: snapshot, epoch: try epoch(request), after: place.after.key, keys: place.keys, sum: sum,
+                asof: asof))
     }
 
     private static func receipt(_ request: CommandRequest) throws(Malformed) -> Command.ReceiptClaim {

@@ -37,6 +37,9 @@ struct CommandGate {
     private var rates = CommandRates()
 
     static let longestPayloadBytes = 16 * 1_024
+    /// It is kept until the answer went out.
+    static let longestCorrelationBytes = 256
+    private static let longestVerb = 32
     /// How old a command may be, or how far ahead of this clock.
     static let longestAge: Int64 = 5 * 60_000
 
@@ -49,7 +52,8 @@ struct CommandGate {
     /// `monotonic` in milliseconds, for the rates.
     mutating func judge(_ message: InboundMessage, now: Timestamp, monotonic: Int64) -> Verdict {
         var refused = Refused(
-            id: "", requester: "", verb: String(message.topic.dropFirst(topics.root.count + 5)),
+            id: "", requester: "",
+            verb: String(message.topic.dropFirst(topics.root.count + 5).prefix(Self.longestVerb)),
             address: address(message.responseTopic, message.correlation), code: .malformed, message: "")
         func refuse(_ message: String, _ code: RejectionCode = .malformed) -> Verdict {
             refused.code = code
@@ -73,16 +77,20 @@ struct CommandGate {
             message.responseTopic ?? request.responseTopic,
             message.correlation.isEmpty ? Array((request.correlation ?? "").utf8) : message.correlation)
         refused.address = own ?? ReplyAddress(topic: topics.replies(request.requester), correlation: [])
-        guard rates.take(request.requester, now: monotonic) else {
-            return refuse("too many commands; slow down", .busy)
-        }
         guard requesters.contains(request.requester) else {
             return refuse("\(request.requester) is not among this agent's [commands] requesters", .denied)
         }
         guard let own, own.topic == topics.replies(request.requester) else {
-            return refuse("the response topic has to be \(topics.replies(request.requester))")
+            return refuse(
+                "the response topic has to be \(topics.replies(request.requester)), and the correlation of at most "
+                    + "\(Self.longestCorrelationBytes) bytes")
         }
+        // Only who is listed counts: others must not use up what is left for them. A signature costs more than a count.
+        guard rates.takeOverAll(now: monotonic) else { return refuse("too many commands; slow down", .busy) }
         if let words = distrust(envelope, topic: message.topic) { return refuse(words, .denied) }
+        guard rates.take(request.requester, now: monotonic) else {
+            return refuse("too many commands; slow down", .busy)
+        }
         guard let verb = CommandVerb(rawValue: refused.verb) else { return refuse("there is no such verb") }
         guard let issued = Timestamp(rfc3339: request.issuedAt) else { return refuse("issued_at wants RFC 3339") }
         if verb != .receipt, abs(now.milliseconds - issued.milliseconds) > Self.longestAge {
@@ -102,7 +110,9 @@ struct CommandGate {
     }
 
     private func address(_ topic: String?, _ correlation: [UInt8]) -> ReplyAddress? {
-        guard let topic, topics.requester(ofResponseTopic: topic) != nil else { return nil }
+        guard let topic, topics.requester(ofResponseTopic: topic) != nil,
+            correlation.count <= Self.longestCorrelationBytes
+        else { return nil }
         return ReplyAddress(topic: topic, correlation: correlation)
     }
 

@@ -10,12 +10,14 @@ struct CommandRates: Sendable {
     /// Names come from outside, so only so many are remembered.
     private static let mostRequesters = 64
 
+    /// Counts one more of anybody's at this monotonic millisecond; false when it is one too many.
+    mutating func takeOverAll(now: Int64) -> Bool { Self.take(&all, Self.overAll, now: now) }
+
     private var all = Bucket(tokens: overAll.burst, at: 0)
     private var requesters: [String: Bucket] = [:]
 
-    /// Counts one command at this monotonic millisecond; false when it is one too many.
+    /// Counts one command of a requester at this monotonic millisecond; false when it is one too many.
     mutating func take(_ requester: String, now: Int64) -> Bool {
-        guard Self.take(&all, Self.overAll, now: now) else { return false }
         if requesters[requester] == nil, requesters.count >= Self.mostRequesters {
             requesters = requesters.filter { now - $0.value.at < 10_000 }
             guard requesters.count < Self.mostRequesters else { return false }

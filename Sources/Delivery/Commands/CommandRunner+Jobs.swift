@@ -12,7 +12,7 @@ extension CommandRunner {
         switch jobs[index].work {
         case .replay(var job):
             guard !job.isFinished else {
-                finish(jobs.remove(at: index))
+                allWentOut(index)
                 return true
             }
             let message = try job.message(limitBytes: limit, reader: reader)
@@ -35,7 +35,7 @@ extension CommandRunner {
                 isScanning = true
                 return true
             case .finished:
-                finish(jobs.remove(at: index))
+                allWentOut(index)
                 return true
             case .message(let message): return send(message, of: index, port)
             case .chunk(let chunk): return send(try description(of: chunk, job, jobs[index]), of: index, port)
@@ -62,7 +62,17 @@ extension CommandRunner {
         return message(try wireBytes(reply), to: owner.address ?? ReplyAddress(topic: job.topic, correlation: []))
     }
 
-    /// All of it went out.
+    private func allWentOut(_ index: Int) {
+        jobs[index].isSent = true
+        finishWhenAcked(index)
+    }
+
+    /// The last message may still be refused, or lost with the connection: a job is done when the broker has all of it.
+    func finishWhenAcked(_ index: Int) {
+        if jobs[index].isSent, !replies.hasInFlight(jobs[index].id) { finish(jobs.remove(at: index)) }
+    }
+
+    /// The broker has all of it.
     private func finish(_ job: RepairJob) {
         switch job.origin {
         case .command(let command):

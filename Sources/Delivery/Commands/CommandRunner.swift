@@ -204,9 +204,13 @@ final class CommandRunner {
 
     /// False when there is nothing to send or the connection is over.
     private func sendOne(_ port: SessionPort) -> Bool {
-        if let outcome = replies.sendWaiting(port) { return outcome != .lost }
-        guard !jobs.isEmpty else { return false }
-        turn = (turn + 1) % jobs.count
+        if let outcome = replies.sendWaiting(port) {
+            if outcome == .tooLarge { report.trouble("an answer is larger than the broker takes, and is left out") }
+            return outcome != .lost
+        }
+        let open = jobs.indices.filter { !jobs[$0].isSent }
+        guard let first = open.first else { return false }
+        turn = open.first { $0 > turn } ?? first
         do { return try advance(turn, port, reader: openReader()) } catch {
             reader = nil
             fail(jobs.remove(at: turn), "the outbox could not be read: \(error)")
@@ -233,6 +237,7 @@ final class CommandRunner {
                 let sent = jobs[index].sent
                 board.change(order) { $0.sent = sent }
             }
+            finishWhenAcked(index)
         }
         return true
     }

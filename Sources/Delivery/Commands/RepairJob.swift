@@ -25,6 +25,8 @@ struct RepairJob {
     let origin: Origin
     var work: Work
     private(set) var confirmed: Place?
+    /// All of it went out; what is in flight of it may still be refused or lost.
+    var isSent = false
 
     init(id: Int64, origin: Origin, work: Work) {
         self.id = id
@@ -45,6 +47,7 @@ struct RepairJob {
     mutating func confirm(_ place: Place) { confirmed = place }
 
     mutating func rewind() {
+        isSent = false
         switch (work, confirmed) {
         case (.replay(var job), .sequence(let sequence)):
             job.rewind(to: sequence)

@@ -53,6 +53,8 @@ struct Replies {
         return outcome
     }
 
+    func hasInFlight(_ job: Int64) -> Bool { flights.values.contains { $0.job == job } }
+
     /// Nil for a token that is none of these messages'.
     mutating func answered(_ token: UInt64) -> Flight? {
         guard token >> 62 == 1, let flight = flights.removeValue(forKey: token & ~Self.token) else { return nil }

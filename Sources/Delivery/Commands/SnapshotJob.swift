@@ -21,7 +21,7 @@ struct SnapshotJob {
     let scope: SnapshotScope
     let epoch: Epoch
     let topic: String
-    /// The lanes' heads before the first chunk of this request was read.
+    /// The lanes' heads before the snapshot's first chunk was read.
     let asof: ByLane<Int64>
     private(set) var keys: Int64
     private(set) var sum: LineSum
@@ -42,7 +42,7 @@ struct SnapshotJob {
         self.scope = scope
         self.epoch = epoch
         self.topic = topic
-        self.asof = asof
+        self.asof = resume?.asof ?? asof
         keys = resume?.keys ?? 0
         sum = resume?.sum ?? .zero
         after = resume?.after
@@ -55,7 +55,7 @@ struct SnapshotJob {
     var rest: SnapshotPlace? { phase == .finished ? nil : after.map(place) }
 
     private func place(_ key: StockKey) -> SnapshotPlace {
-        SnapshotPlace(after: WireKey(key), keys: keys, lines: sum.description)
+        SnapshotPlace(after: WireKey(key), keys: keys, lines: sum.description, asof: asof)
     }
 
     /// What comes next, of at most so many bytes a message.
