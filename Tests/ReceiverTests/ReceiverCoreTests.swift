@@ -227,6 +227,19 @@ struct ReceiverCoreTests {
         #expect(bench.printed.all.isEmpty)
     }
 
+    @Test func `what a run without output takes, as --verify is one, is printed by the next one with it`() throws {
+        let bench = try Bench()
+        for number in 1...3 { bench.agent.append("S", Int64(number)) }
+        try bench.deliver(try bench.agent.event(.standard, 1))
+        for _ in 1...2 { try bench.commit() }
+        try bench.kill(thenPrints: false)
+        for sequence in 2...3 as ClosedRange<Int64> { try bench.deliver(try bench.agent.event(.standard, sequence)) }
+        for _ in 1...2 { try bench.commit() }
+        #expect(try bench.sequences(.standard, bench.agent.epoch) == [1])
+        try bench.kill()
+        #expect(try bench.sequences(.standard, bench.agent.epoch) == [1, 2, 3])
+    }
+
     @Test func `when nobody takes the output it stops, and prints the rest at the next start`() throws {
         let bench = try Bench()
         for number in 1...3 { bench.agent.append("S", Int64(number)) }

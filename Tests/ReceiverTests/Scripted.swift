@@ -267,26 +267,27 @@ final class Bench {
         for suffix in ["", "-wal", "-shm", ".lock"] { try? FileManager.default.removeItem(atPath: path + suffix) }
     }
 
-    private static func open(_ path: String, _ printed: Printed) throws -> ReceiverCore {
+    private static func open(_ path: String, _ printed: Printed, prints: Bool = true) throws -> ReceiverCore {
         let broker = try #require(BrokerAddress("mqtt://127.0.0.1:1"))
         var options = ReceiverOptions(
             mqtt: MQTTOptions(brokers: [broker], clientID: "c"), tenant: "acme", path: path, requester: "ingest",
             programVersion: "1")
-        options.output = { payload in
+        let output: @Sendable ([UInt8]) -> Bool = { payload in
             guard !printed.isClosed.load(ordering: .relaxed) else { return false }
             printed.lines.withLock { $0.append(String(decoding: payload, as: UTF8.self)) }
             return true
         }
+        if prints { options.output = output }
         options.notice = { words in printed.notices.withLock { $0.append(words) } }
         return try ReceiverCore(options)
     }
 
     /// As SIGKILL does: what was not committed is gone.
-    func kill() throws {
+    func kill(thenPrints prints: Bool = true) throws {
         let nothing = FileManager.default.temporaryDirectory.appendingPathComponent("wb-\(UUID().uuidString).sqlite")
             .path
         core = try Self.open(nothing, printed)
-        core = try Self.open(path, printed)
+        core = try Self.open(path, printed, prints: prints)
         onTheWay = []
         for suffix in ["", "-wal", "-shm", ".lock"] { try? FileManager.default.removeItem(atPath: nothing + suffix) }
     }
