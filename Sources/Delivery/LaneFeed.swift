@@ -27,10 +27,11 @@ struct LaneFeed {
     /// Forgets what was read ahead; the next read begins at the queue's next sequence.
     mutating func rewind() { page = [] }
 
-    /// The next run to send: at most `events` and `bytes`, always at least one event; nil when there is none.
-    mutating func nextRun(events: Int, bytes: Int, reader: OutboxReader) throws -> ArraySlice<StoredEvent>? {
+    /// The next run to send: at most `events` and `bytes`, always at least one event. Asked for below the lane's head alone;
+    /// throws `MissingEvent` where the outbox does not hold it.
+    mutating func nextRun(events: Int, bytes: Int, reader: OutboxReader) throws -> ArraySlice<StoredEvent> {
         try fill(reader: reader)
-        guard let first = page.first else { return nil }
+        guard let first = page.first else { return [] }
         var end = page.startIndex + 1
         var size = first.payload.count + 2
         while end < page.endIndex, end - page.startIndex < events {
@@ -52,9 +53,9 @@ struct LaneFeed {
         page = []
         // Of this epoch alone: while a later one is being begun, the file holds events of both.
         let events = try reader.page(lane: queue.lane, of: epoch, after: queue.next - 1)
-        guard let first = events.first else { return }
-        guard first.sequence == queue.next else { throw MissingEvent(lane: queue.lane, sequence: queue.next) }
-        page = events[...]
+        let whole = events.indices.prefix { events[$0].sequence == queue.next + Int64($0) }
+        guard !whole.isEmpty else { throw MissingEvent(lane: queue.lane, sequence: queue.next) }
+        page = events[whole]
     }
 }
 

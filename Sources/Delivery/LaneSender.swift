@@ -29,6 +29,7 @@ final class LaneSender {
 
     /// A lane's backlog in events from which on it is catching up, and paced.
     private static let catchingUp: Int64 = 1_000
+    private static let lookAgainAfter: Int64 = 1_000
 
     init(
         outbox: Outbox, settings: DeliverySettings, report: DeliveryReport, watermarks: Watermarks, topics: Topics,
@@ -95,10 +96,17 @@ final class LaneSender {
         guard let lane = scheduler.next(among: readyLanes(at: moment)) else { return false }
         let index = Int(lane.rawValue)
         let isAlone = travelsAlone(index, at: moment)
-        let run = try feeds[index].nextRun(
-            events: isAlone ? 1 : settings.batches.events,
-            bytes: min(settings.batches.bytes, port.maxPacketBytes - 512), reader: reader)
-        guard let run else { return false }
+        let run: ArraySlice<StoredEvent>
+        do {
+            run = try feeds[index].nextRun(
+                events: isAlone ? 1 : settings.batches.events,
+                bytes: min(settings.batches.bytes, port.maxPacketBytes - 512), reader: reader)
+        } catch let missing as MissingEvent {
+            // The other lanes go on.
+            feeds[index].queue.pause(until: moment + Self.lookAgainAfter)
+            report.trouble("\(missing)")
+            return true
+        }
         if isCatchingUp(index) { pace.took() }
         return try send(run, lane: lane, port: port, at: moment)
     }

@@ -195,7 +195,7 @@ package struct EventEncoder: ~Copyable {
 
     /// The SKU is named where it is not the event's subject.
     private mutating func key(_ key: StockKey, subject: String) {
-        if key.sku != subject { json.member("sku", key.sku) }
+        if !key.sku.hasBytes(of: subject) { json.member("sku", key.sku) }
         json.member("location", key.location)
         json.member("lot", key.lot)
         json.member("owner", key.owner)

@@ -125,7 +125,7 @@ package struct Movement: Sendable {
     private func checkGoods(rules: InventoryRules) throws(InventoryError) {
         try checkGoods(bucket, rules: rules)
         if let toBucket { try checkGoods(toBucket, rules: rules) }
-        if type == .moved || type == .picked, to.sku != from.sku {
+        if type == .moved || type == .picked, !to.sku.hasBytes(of: from.sku) {
             throw InventoryError(
                 code: "sku", message: "\(type.rawValue) keeps its SKU; \(from.sku) to \(to.sku) is stock.converted")
         }

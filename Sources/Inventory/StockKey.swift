@@ -25,11 +25,8 @@ package struct StockKey: Hashable, Sendable, Comparable {
     private static func holdsSeparator(_ text: String) -> Bool { text.utf8.contains(0x1F) }
 
     package static func == (a: StockKey, b: StockKey) -> Bool {
-        isSame(a.sku, b.sku) && isSame(a.location, b.location) && isSame(a.lot, b.lot) && isSame(a.owner, b.owner)
-    }
-
-    private static func isSame(_ a: String, _ b: String) -> Bool {
-        a.utf8.count == b.utf8.count && a.utf8.elementsEqual(b.utf8)
+        a.sku.hasBytes(of: b.sku) && a.location.hasBytes(of: b.location) && a.lot.hasBytes(of: b.lot)
+            && a.owner.hasBytes(of: b.owner)
     }
 
     /// What is empty costs nothing; keys of one site mostly leave the same fields empty.
@@ -42,9 +39,16 @@ package struct StockKey: Hashable, Sendable, Comparable {
 
     package static func < (a: StockKey, b: StockKey) -> Bool {
         for (own, other) in [(a.sku, b.sku), (a.location, b.location), (a.lot, b.lot), (a.owner, b.owner)] {
-            if !isSame(own, other) { return own.utf8.lexicographicallyPrecedes(other.utf8) }
+            if !own.hasBytes(of: other) { return own.utf8.lexicographicallyPrecedes(other.utf8) }
         }
         return false
+    }
+}
+
+extension String {
+    /// The same UTF-8; `==` also takes other spellings of the same characters for equal.
+    package func hasBytes(of other: String) -> Bool {
+        utf8.count == other.utf8.count && utf8.elementsEqual(other.utf8)
     }
 }
 

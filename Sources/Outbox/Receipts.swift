@@ -161,34 +161,67 @@ enum Marks {
         ON CONFLICT DO UPDATE SET sequence = max(sequence, excluded.sequence)
         """
 
-    /// Takes away those of events that are gone, at most `limit` a lane and name; true when there may be more.
-    static func prune(_ journal: Journal, limit: Int) throws -> Bool {
+    /// Takes away those of events that are gone, at most `limit` in all, in one transaction; how many went.
+    static func prune(_ journal: Journal, limit: Int) throws -> Int {
         let connection = journal.connection
-        let epochs = try AckedLane.epochs(journal.upkeep)
-        var isFull = false
-        func delete(_ condition: String) throws {
-            try connection.execute(
-                """
-                DELETE FROM marks WHERE (epoch, lane, who, second) IN
-                    (SELECT epoch, lane, who, second FROM marks WHERE \(condition) LIMIT \(limit))
-                """)
-            if connection.changes == limit { isFull = true }
-        }
-        try delete("epoch < \(epochs.min() ?? 0)")
-        for epoch in epochs {
-            for lane in Lane.allCases {
-                let place = "epoch = \(epoch) AND lane = \(lane.rawValue)"
-                let start = Slot(epoch: epoch, lane: lane, sequence: 0).packed
-                let first = try connection.integer(
-                    "SELECT coalesce(min(slot), 0) FROM events WHERE slot > \(start) AND slot < \(start + 1 << 44)")
-                let acked = try connection.integer("SELECT acked FROM lanes WHERE \(place)")
-                let bound = first > 0 ? first - start : acked + 1
-                for who in try names(connection, epoch: epoch, lane: lane) {
-                    try delete("\(place) AND who = \(who.sqlLiteral) AND sequence < \(bound)")
+        let kept = try AckedLane.epochs(journal.upkeep).sorted()
+        var count = 0
+        try connection.transaction {
+            for epoch in try ended(before: kept.first ?? 0, connection) + kept {
+                for lane in Lane.allCases where count < limit {
+                    let bound = kept.contains(epoch) ? try bound(epoch, lane, connection) : .max
+                    count += try delete(epoch, lane, below: bound, limit: limit - count, connection)
                 }
             }
         }
-        return isFull
+        return count
+    }
+
+    /// Epochs of which no event is kept, and marks are.
+    private static func ended(before first: Int64, _ connection: Connection) throws -> [Int64] {
+        let select = try connection.prepare(
+            """
+            WITH RECURSIVE ended(epoch) AS (SELECT min(epoch) FROM marks UNION ALL
+                SELECT (SELECT min(epoch) FROM marks WHERE epoch > ended.epoch) FROM ended WHERE epoch < ?1)
+            SELECT epoch FROM ended WHERE epoch < ?1
+            """)
+        select.bind(1, first)
+        var epochs: [Int64] = []
+        while try select.step() { epochs.append(select.integer(0)) }
+        return epochs
+    }
+
+    /// The lowest sequence that a mark may still tell of.
+    private static func bound(_ epoch: Int64, _ lane: Lane, _ connection: Connection) throws -> Int64 {
+        let start = Slot(epoch: epoch, lane: lane, sequence: 0).packed
+        let first = try connection.integer(
+            "SELECT coalesce(min(slot), 0) FROM events WHERE slot > \(start) AND slot < \(start + 1 << 44)")
+        if first > 0 { return first - start }
+        let acked = "SELECT acked FROM lanes WHERE epoch = \(epoch) AND lane = \(lane.rawValue)"
+        return try connection.integer(acked) + 1
+    }
+
+    /// By name, so that the index leads to the lowest sequences: an IN over the whole key would look at all marks of a lane.
+    private static func delete(
+        _ epoch: Int64, _ lane: Lane, below bound: Int64, limit: Int, _ connection: Connection
+    ) throws -> Int {
+        var count = 0
+        for who in try names(connection, epoch: epoch, lane: lane) {
+            let place = "epoch = ?1 AND lane = ?2 AND who = ?3"
+            let delete = try connection.prepare(
+                """
+                DELETE FROM marks WHERE \(place) AND second IN
+                    (SELECT second FROM marks WHERE \(place) AND sequence < ?4 ORDER BY sequence LIMIT ?5)
+                """)
+            delete.bind(1, epoch)
+            delete.bind(2, Int64(lane.rawValue))
+            delete.bind(3, text: who)
+            delete.bind(4, bound)
+            delete.bind(5, Int64(limit - count))
+            try delete.run()
+            count += connection.changes
+        }
+        return count
     }
 
     /// Who left marks: one step in the index a name.
@@ -204,11 +237,6 @@ enum Marks {
         while try select.step() { names.append(select.text(0) ?? "") }
         return names
     }
-}
-
-extension String {
-    /// Quoted for a statement that is no hot path.
-    fileprivate var sqlLiteral: String { "'" + replacing("'", with: "''") + "'" }
 }
 
 extension OutboxReader {

@@ -25,10 +25,11 @@ struct Retention {
         var count = 0
         if isChanged || upkeep.hasMoreEvents || trustsAge && now.milliseconds > upkeep.eventsDue {
             let events = try pruneEvents()
-            if events > 0 { upkeep.hasMoreLogs = try Marks.prune(journal, limit: Self.step) || upkeep.hasMoreLogs }
+            if events > 0 { upkeep.hasMoreMarks = true }
             count += events
         }
-        if isChanged || upkeep.hasMoreLogs { count += try pruneLogs(marksToo: upkeep.hasMoreLogs) }
+        if upkeep.hasMoreMarks { count += try pruneMarks() }
+        if isChanged || upkeep.hasMoreLogs { count += try pruneLogs() }
         if count > 0 || upkeep.mayPruneCaptures { count += try pruneCaptures() }
         let seen = SeenRetention(journal: journal, options: options, now: now, trustsAge: trustsAge)
         if isChanged || seen.isDue { count += try seen.prune() }
@@ -38,11 +39,16 @@ struct Retention {
         return count
     }
 
-    private func pruneLogs(marksToo: Bool) throws -> Int {
+    private func pruneMarks() throws -> Int {
+        let count = try Marks.prune(journal, limit: Self.step)
+        upkeep.hasMoreMarks = count >= Self.step
+        return count
+    }
+
+    private func pruneLogs() throws -> Int {
         let audit = try AuditLog.prune(journal.connection, limit: Self.step)
         let commands = try CommandLog.prune(journal.connection, now: now, limit: Self.step)
-        let hasMoreMarks = marksToo ? try Marks.prune(journal, limit: Self.step) : false
-        upkeep.hasMoreLogs = max(audit, commands) == Self.step || hasMoreMarks
+        upkeep.hasMoreLogs = max(audit, commands) == Self.step
         return audit + commands
     }
 

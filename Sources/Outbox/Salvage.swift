@@ -1,8 +1,9 @@
 package import Inventory
 import SQLite
 
-// What can still be read of a damaged outbox file. A damaged page fails every read that touches it, so a range of rows that
-// fails is halved until what fails is one row; everything around it is read. Nothing is written.
+// What can still be read of a damaged outbox file. A damaged page fails every read that touches it, so where a page of rows
+// fails they are read one by one, and what fails then is told. SQLite does not notice every damage: rows that are out of order
+// count as unreadable, and where sequences are known to be without a gap, a gap is told. Nothing is written.
 
 package enum SalvagedRow: Sendable {
     case event(epoch: String, lane: Lane, sequence: Int64, isAcked: Bool, payload: [UInt8])
@@ -25,13 +26,11 @@ package struct Salvage {
     private let connection: Connection
     private let each: (SalvagedRow) throws -> Void
     private var report = SalvageReport()
-    /// Reads that failed.
-    private var failures = 0
     /// Rows of a table that could not be read, told as one place while they are neighbours.
     private var unread: (words: String, first: Int64, last: Int64)?
 
-    /// Halving goes on no longer than this: some 10 s.
-    private static let mostFailures = 1_000_000
+    /// Of one lane; to try so many takes some 10 s.
+    private static let mostMissed = 1_000_000
     private static let mostTold = 1_000
     private static let page: Int64 = 256
 
@@ -62,6 +61,8 @@ package struct Salvage {
         var lane: Lane
         var acked: Int64
         var head: Int64
+        /// As the table says; else its range is all that there could be.
+        var isKnown: Bool
 
         var isSound: Bool {
             (1..<(1 << 15)).contains(ordinal) && (0..<Slot.lastSequence).contains(acked)
@@ -74,34 +75,37 @@ package struct Salvage {
         var found: [LaneRow] = []
         do {
             let rows = try connection.prepare(
-                "SELECT text, ordinal, lane, acked, head FROM lanes JOIN epochs ON ordinal = epoch ORDER BY ordinal DESC"
-            )
+                """
+                SELECT coalesce(text, ''), epoch, lane, acked, head FROM lanes LEFT JOIN epochs ON ordinal = epoch
+                ORDER BY epoch DESC
+                """)
             while try rows.step() {
-                guard let lane = Lane(rawValue: UInt8(truncatingIfNeeded: rows.integer(2))) else { continue }
+                let lane = Lane(rawValue: UInt8(truncatingIfNeeded: rows.integer(2)))
                 let row = LaneRow(
-                    epoch: rows.text(0) ?? "", ordinal: rows.integer(1), lane: lane, acked: rows.integer(3),
-                    head: rows.integer(4))
-                if row.isSound { found.append(row) } else { note("how far \(lane.name) of \(row.epoch) was acked") }
+                    epoch: rows.text(0) ?? "", ordinal: rows.integer(1), lane: lane ?? .bulk, acked: rows.integer(3),
+                    head: rows.integer(4), isKnown: true)
+                if lane != nil, row.isSound { found.append(row) }
             }
         } catch { note("the table of lanes") }
-        if found.isEmpty, report.unreadable.isEmpty { note("the table of lanes") }
-        return report.unreadable.isEmpty ? found : everyLane(found)
+        return everyLane(found)
     }
 
+    /// Each lane of each epoch that the file speaks of anywhere.
     private mutating func everyLane(_ known: [LaneRow]) -> [LaneRow] {
         var ordinals = Set(known.map(\.ordinal))
-        for order in ["min", "max"] {
-            guard let slot = try? connection.integer("SELECT coalesce(\(order)(slot), 0) FROM events"),
-                (1..<(1 << 15)).contains(slot >> 48)
-            else { continue }
-            ordinals.insert(slot >> 48)
+        for end in ["min", "max"] {
+            let epochs = (try? connection.integer("SELECT coalesce(\(end)(ordinal), 0) FROM epochs")) ?? 0
+            let slots = (try? connection.integer("SELECT coalesce(\(end)(slot), 0) FROM events")) ?? 0
+            ordinals.formUnion([epochs, slots >> 48].filter { (1..<(1 << 15)).contains($0) })
         }
         guard let first = ordinals.min(), let last = ordinals.max() else { return known }
         return (first...last).reversed().flatMap { ordinal in
             Lane.allCases.map { lane in
-                known.first { $0.ordinal == ordinal && $0.lane == lane }
-                    ?? LaneRow(
-                        epoch: "epoch \(ordinal)", ordinal: ordinal, lane: lane, acked: 0, head: Slot.lastSequence)
+                if let row = known.first(where: { $0.ordinal == ordinal && $0.lane == lane }) { return row }
+                note("how far \(lane.name) of epoch \(ordinal) was acked")
+                return LaneRow(
+                    epoch: "epoch \(ordinal)", ordinal: ordinal, lane: lane, acked: 0, head: Slot.lastSequence,
+                    isKnown: false)
             }
         }
     }
@@ -109,7 +113,8 @@ package struct Salvage {
     private mutating func events(_ lane: LaneRow, isAcked: Bool) throws {
         let (first, last) = isAcked ? (1, lane.acked) : (lane.acked + 1, lane.head)
         guard first <= last else { return }
-        try walk(first...last, "\(lane.lane.name) of \(lane.epoch)") { salvage, range, limit in
+        let numbers: Numbers = !lane.isKnown ? .fromTheFirst : isAcked ? .fromTheFirstToTheEnd : .all
+        try walk(first...last, numbers, "\(lane.lane.name) of \(lane.epoch)") { salvage, range, limit in
             let select = try salvage.connection.prepare(
                 "SELECT slot, payload FROM events WHERE slot >= ?1 AND slot <= ?2 ORDER BY slot LIMIT ?3")
             select.bind(1, Slot(epoch: lane.ordinal, lane: lane.lane, sequence: range.lowerBound).packed)
@@ -127,87 +132,147 @@ package struct Salvage {
     }
 
     private mutating func rejects() throws {
-        let last = (try? connection.integer("SELECT max(id) FROM rejects")) ?? Slot.lastSequence
+        let last = (try? connection.integer("SELECT coalesce(max(id), 0) FROM rejects")) ?? Slot.lastSequence
         guard last > 0 else { return }
-        try walk(1...last, "rejects") { salvage, range, limit in
+        try walk(1...last, .some, "rejects") { salvage, range, limit in
             try Rejects.list(salvage.connection, source: nil, after: range.lowerBound - 1, limit: limit)
                 .filter { $0.id <= range.upperBound }.map { ($0.id, .reject($0)) }
         }
     }
 
-    /// The stock has no numbers to halve: after a damaged place reading ends.
+    /// The stock has no numbers to go by: after a damaged place reading ends.
     private mutating func stock() throws {
         var after: StockKey?
         do {
             while true {
                 let lines = try StockRows.page(connection, after: after, limit: Int(Self.page))
-                for line in lines { try tell(.stock(line)) }
-                guard let last = lines.last else { return }
-                after = last.key
+                for line in lines {
+                    guard after.map({ $0 < line.key }) ?? true else { return note("stock after SKU \(line.key.sku)") }
+                    try tell(.stock(line))
+                    after = line.key
+                }
+                if lines.isEmpty { return }
             }
         } catch let error as SQLiteError where error.isCorrupt {
             note("stock after SKU \(after?.sku ?? "the first")")
         }
     }
 
+    /// Which numbers of a range have a row in a sound file.
+    private enum Numbers {
+        case all
+        /// What was pruned has none.
+        case fromTheFirstToTheEnd
+        /// And nobody knows where they end.
+        case fromTheFirst
+        case some
+    }
+
     private typealias Read = (inout Salvage, ClosedRange<Int64>, _ limit: Int64) throws -> [(Int64, SalvagedRow)]
 
-    /// Reads the rows of a range page by page. Where a page fails, a window of numbers is halved until what fails is one
-    /// row; windows grow while nothing stands in them.
-    private mutating func walk(_ range: ClosedRange<Int64>, _ words: String, _ read: Read) throws {
-        var next = range.lowerBound
-        var width = Self.page
-        while next <= range.upperBound {
-            if let rows = try attempt(next...range.upperBound, limit: Self.page, read) {
-                for (_, row) in rows { try tell(row) }
-                guard rows.count == Self.page, let last = rows.last else { break }
-                next = last.0 + 1
-                width = Self.page
+    /// Reads the rows of a range page by page, and one by one after a page that failed.
+    private mutating func walk(
+        _ range: ClosedRange<Int64>, _ numbers: Numbers, _ words: String, _ read: Read
+    ) throws {
+        var place = Place(next: range.lowerBound)
+        while place.next <= range.upperBound, place.missed < Self.mostMissed {
+            let limit = place.singles > 0 ? 1 : Self.page
+            let rows = try attempt(place.next...range.upperBound, limit: limit, read)
+            if rows == nil, place.singles == 0 {
+                place.singles = Self.page
                 continue
             }
-            guard failures < Self.mostFailures else {
-                note("\(words) from \(next) on: too many damaged places")
-                break
+            if let rows {
+                let isWhole = try take(rows, &place, numbers, words)
+                if isWhole, rows.count == limit { continue }
+                let hasEnd = numbers == .all || place.hasTold && numbers == .fromTheFirstToTheEnd
+                if isWhole, !hasEnd || place.next > range.upperBound || place.missedInARow >= Self.page {
+                    if hasEnd, place.next <= range.upperBound { miss(place.next...range.upperBound, words) }
+                    break
+                }
             }
-            let window = next...min(range.upperBound, next + width - 1)
-            let found = try halve(window, words, read)
-            width = found ? Self.page : width * 2
-            next = window.upperBound + 1
+            miss(place.next...place.next, words)
+            place.passOne(singles: Self.page)
+            // Numbers that perhaps never had a row all fail where they lead to one damaged page.
+            if rows == nil, place.missedInARow == Self.page, numbers != .all,
+                !place.hasTold || numbers != .fromTheFirstToTheEnd
+            {
+                let found = try gallop(from: place.next, in: range, read)
+                if found > place.next { miss(place.next...found - 1, words) }
+                place.next = found
+            }
+        }
+        if place.missed >= Self.mostMissed, place.next <= range.upperBound {
+            miss(place.next...range.upperBound, words)
         }
         tellUnread()
     }
 
-    /// Whether anything stands in the window.
-    private mutating func halve(_ window: ClosedRange<Int64>, _ words: String, _ read: Read) throws -> Bool {
-        var open = [window]
-        var found = false
-        while let part = open.popLast() {
-            if let rows = try attempt(part, limit: Self.page, read) {
-                for (_, row) in rows { try tell(row) }
-                found = found || !rows.isEmpty
-                if rows.count == Self.page, let last = rows.last, last.0 < part.upperBound {
-                    open.append(last.0 + 1...part.upperBound)
-                }
-            } else if part.count == 1 {
-                found = true
-                missed(part.lowerBound, words)
-            } else {
-                let middle = part.lowerBound + (part.upperBound - part.lowerBound) / 2
-                open.append(middle + 1...part.upperBound)
-                open.append(part.lowerBound...middle)
-            }
+    /// How far a walk is.
+    private struct Place {
+        var next: Int64
+        var hasTold = false
+        /// Rows that are still read one by one.
+        var singles: Int64 = 0
+        var missed = 0
+        var missedInARow: Int64 = 0
+
+        mutating func passOne(singles: Int64) {
+            next += 1
+            missed += 1
+            missedInARow += 1
+            self.singles = singles
         }
-        return found
+    }
+
+    /// Tells rows. False before one that leaves a gap where none should be: a number out of order may hide those between,
+    /// so they are looked for first.
+    private mutating func take(
+        _ rows: [(Int64, SalvagedRow)], _ place: inout Place, _ numbers: Numbers, _ words: String
+    ) throws -> Bool {
+        place.singles = max(0, place.singles - 1)
+        for (number, row) in rows {
+            if number > place.next, numbers == .all || place.hasTold && numbers != .some {
+                guard place.missedInARow >= Self.page else { return false }
+                miss(place.next...number - 1, words)
+            }
+            try tell(row)
+            (place.next, place.hasTold, place.missedInARow) = (number + 1, true, 0)
+        }
+        return true
+    }
+
+    /// A number above which reading goes on, the one behind the range where it never does.
+    private mutating func gallop(from first: Int64, in range: ClosedRange<Int64>, _ read: Read) throws -> Int64 {
+        guard first <= range.upperBound else { return first }
+        var (failing, readable) = (first - 1, first)
+        var width = Self.page
+        while try attempt(readable...readable, limit: 1, read) == nil {
+            guard readable < range.upperBound else { return range.upperBound + 1 }
+            failing = readable
+            readable = range.upperBound - readable > width ? readable + width : range.upperBound
+            width *= 2
+        }
+        while readable - failing > 1 {
+            let middle = failing + (readable - failing) / 2
+            if try attempt(middle...middle, limit: 1, read) != nil { readable = middle } else { failing = middle }
+        }
+        return readable
     }
 
     /// Nil when the file is damaged there.
     private mutating func attempt(
         _ range: ClosedRange<Int64>, limit: Int64, _ read: Read
     ) throws -> [(Int64, SalvagedRow)]? {
-        do { return try read(&self, range, limit) } catch let error as SQLiteError where error.isCorrupt {
-            failures += 1
-            return nil
-        }
+        do {
+            let rows = try read(&self, range, limit)
+            var last = range.lowerBound - 1
+            for (number, _) in rows {
+                guard number > last, number <= range.upperBound else { return nil }
+                last = number
+            }
+            return rows
+        } catch let error as SQLiteError where error.isCorrupt { return nil }
     }
 
     private mutating func tell(_ row: SalvagedRow) throws {
@@ -220,12 +285,12 @@ package struct Salvage {
         try each(row)
     }
 
-    private mutating func missed(_ number: Int64, _ words: String) {
-        if let place = unread, place.words == words, place.last == number - 1 {
-            unread = (words, place.first, number)
+    private mutating func miss(_ range: ClosedRange<Int64>, _ words: String) {
+        if let place = unread, place.words == words, place.last == range.lowerBound - 1 {
+            unread = (words, place.first, range.upperBound)
         } else {
             tellUnread()
-            unread = (words, number, number)
+            unread = (words, range.lowerBound, range.upperBound)
         }
     }
 

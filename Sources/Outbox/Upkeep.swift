@@ -10,7 +10,9 @@ final class Upkeep {
     var eventsDue = Int64.min
     /// The last look took as much as one may take.
     var hasMoreEvents = false
-    /// The same of marks, audit log and command log.
+    /// Events went since marks were last looked at, or there were too many marks for one step.
+    var hasMoreMarks = true
+    /// The same of audit log and command log.
     var hasMoreLogs = true
     var mayPruneCaptures = true
     var hasFreePages = true

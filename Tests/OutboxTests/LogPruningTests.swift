@@ -96,4 +96,22 @@ struct LogPruningTests {
         #expect(try files.connection().integer("SELECT count(*) FROM audit") == 100_000)
         #expect(try files.connection().integer("SELECT count(*) FROM commands") == 10_000)
     }
+
+    @Test func `pruning a few marks of very many looks at those few`() throws {
+        let files = try TemporaryOutbox()
+        let outbox = try files.open { $0.keepMilliseconds = 60_000 }
+        _ = try files.fill(outbox, 30)
+        try outbox.acknowledge([.standard: 30], now: files.now)
+        try files.connection().execute(
+            """
+            WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 400000)
+            INSERT INTO marks SELECT 1, 1, who, i, i + 5 FROM n, (SELECT 'a' AS who UNION SELECT 'b')
+            """)
+        let begun = ContinuousClock.now
+        try files.prune(outbox, at: 61_000)
+        // 30 events and, of two names, 25 marks each below them, and what the lane has acked since.
+        #expect(ContinuousClock.now - begun < .seconds(2))
+        #expect(try files.connection().integer("SELECT count(*) FROM marks WHERE who = 'a' AND sequence <= 30") == 0)
+        #expect(try files.connection().integer("SELECT count(*) FROM marks WHERE who = 'a'") == 400_000 - 25)
+    }
 }

@@ -68,4 +68,89 @@ struct SalvageTests {
         #expect((1...12).contains(told.count), "\(report.unreadable)")
         #expect((found + lost).sorted() == Array(1...2_000))
     }
+
+    /// Changes a slot within its page, as a flipped bit does; SQLite does not notice.
+    private func flip(_ files: TemporaryOutbox, sequence: Int64, to other: Int64) throws {
+        let old = Slot(epoch: 1, lane: .standard, sequence: sequence).packed
+        let connection = try files.connection()
+        try connection.checkpoint(truncate: true)
+        var bytes = try Data(contentsOf: URL(fileURLWithPath: files.path))
+        let place = try #require(bytes.firstRange(of: varint(old)))
+        bytes.replaceSubrange(place, with: varint(Slot(epoch: 1, lane: .standard, sequence: other).packed))
+        try bytes.write(to: URL(fileURLWithPath: files.path))
+    }
+
+    /// As SQLite stores a rowid of 44 bits and more in a cell.
+    private func varint(_ number: Int64) -> Data {
+        var groups: [UInt8] = []
+        var rest = UInt64(number)
+        repeat {
+            groups.insert(UInt8(rest & 0x7F) | (groups.isEmpty ? 0 : 0x80), at: 0)
+            rest >>= 7
+        } while rest > 0
+        return Data(groups)
+    }
+
+    @Test(arguments: [(1_004, 1_900), (1_004, 3), (501, 1_999), (2_000, 1), (257, 256)] as [(Int64, Int64)])
+    func `a sequence out of order hides nothing, and makes nothing endless`(at: Int64, other: Int64) throws {
+        let files = try outbox()
+        try flip(files, sequence: at, to: other)
+        let (found, report) = try sequences(files)
+        #expect(found.count < 2_010 && Set(found).count >= 1_980, "\(found.count)")
+        let told = report.unreadable.joined(separator: "; ")
+        #expect(told.contains("\(at)") || found.contains(at), "\(told)")
+    }
+
+    @Test func `rejects before a damaged page are read, and what is damaged is told`() throws {
+        let files = try TemporaryOutbox()
+        do {
+            let outbox = try files.open()
+            let bytes = [UInt8](repeating: 0x41, count: 700)
+            let records = (1...400).map { number in
+                CapturedRecord(
+                    identity: RecordIdentity(text: "R-\(number)", recordHash: Digest(sha256: "x"), isTracked: false),
+                    outcome: .reject(RejectReason(code: "test", message: "test")), bytes: bytes[...],
+                    position: RecordPosition(object: "f", offset: 0))
+            }
+            _ = try outbox.append([files.batch(records)], now: files.now)
+            try outbox.close()
+        }
+        try files.damage(page: 0.5)
+        var found: [Int64] = []
+        let report = try Salvage.run(path: files.path) { row in
+            if case .reject(let reject) = row { found.append(reject.id) }
+        }
+        #expect((380..<400).contains(found.count) && found == found.sorted(), "\(found.count) \(report.unreadable)")
+        #expect(report.unreadable.count == 1 && report.rejects == found.count)
+    }
+
+    @Test func `a lane is not given up for numbers that were pruned long before its damaged beginning`() throws {
+        let files = try outbox(
+            """
+            UPDATE events SET slot = slot + 3000000000;
+            UPDATE lanes SET acked = acked + 3000000000, head = head + 3000000000 WHERE lane = 1
+            """)
+        let connection = try files.connection()
+        let first = Slot(epoch: 1, lane: .standard, sequence: 3_000_000_001).packed
+        // The page of the first event: the one leaf that holds its slot.
+        try connection.checkpoint(truncate: true)
+        var bytes = try Data(contentsOf: URL(fileURLWithPath: files.path))
+        let place = try #require(bytes.firstRange(of: varint(first))).lowerBound
+        let page = place / 8_192 * 8_192
+        bytes.replaceSubrange(page..<page + 8_192, with: Data(repeating: 0xFF, count: 8_192))
+        try bytes.write(to: URL(fileURLWithPath: files.path))
+        let begun = ContinuousClock.now
+        let (found, report) = try sequences(files)
+        #expect(found.count > 1_980 && report.unackedEvents == 1_500, "\(found.count) \(report.unreadable)")
+        #expect(ContinuousClock.now - begun < .seconds(10))
+    }
+
+    @Test(arguments: [
+        "DELETE FROM lanes WHERE lane = 1", "UPDATE lanes SET lane = 77 WHERE lane = 1", "DELETE FROM epochs",
+    ])
+    func `a lane that the table leaves out is read all the same, and said`(change: String) throws {
+        let (found, report) = try sequences(try outbox(change))
+        #expect(Set(found).count == 2_000 && found.count == 2_000)
+        #expect(!report.unreadable.isEmpty || change.contains("epochs"))
+    }
 }

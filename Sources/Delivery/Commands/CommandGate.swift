@@ -39,7 +39,7 @@ struct CommandGate {
     static let longestPayloadBytes = 16 * 1_024
     /// It is kept until the answer went out.
     static let longestCorrelationBytes = 256
-    private static let longestVerb = 32
+    private static let longestVerbBytes = 32
     /// How old a command may be, or how far ahead of this clock.
     static let longestAge: Int64 = 5 * 60_000
 
@@ -53,7 +53,9 @@ struct CommandGate {
     mutating func judge(_ message: InboundMessage, now: Timestamp, monotonic: Int64) -> Verdict {
         var refused = Refused(
             id: "", requester: "",
-            verb: String(message.topic.dropFirst(topics.root.count + 5).prefix(Self.longestVerb)),
+            verb: String(
+                decoding: message.topic.utf8.dropFirst(topics.root.utf8.count + 5).prefix(Self.longestVerbBytes),
+                as: UTF8.self),
             address: address(message.responseTopic, message.correlation), code: .malformed, message: "")
         func refuse(_ message: String, _ code: RejectionCode = .malformed) -> Verdict {
             refused.code = code
