@@ -6,25 +6,36 @@ import SQLite
 struct BalanceCache {
     private struct Entry {
         let key: StockKey
-        let leaf: UInt16
         var balance: Balance
         /// Of the line as the table holds it; nil: it holds none.
         var sum: LineSum?
+        let leaf: UInt16
         var isDirty = false
         /// The entry before of the same hash.
-        let earlier: Int?
+        let earlier: Int32?
+
+        init(_ key: StockKey, _ balance: Balance, sum: LineSum?, leaf: UInt16, earlier: Int32?) {
+            self.key = key
+            self.balance = balance
+            self.sum = sum
+            self.leaf = leaf
+            self.earlier = earlier
+        }
     }
 
     /// The latest entry of a key's hash: the keys themselves stand in the entries alone, which halves the mirror's size.
-    private var latest: [Int: Int] = [:]
+    private var latest: [Int: Int32] = [:]
     private var entries: [Entry] = []
     /// Places of entries that the batch changed.
     private var dirty: [Int] = []
     /// What the present record replaced, newest last.
     private var undo: [(place: Int, balance: Balance, wasDirty: Bool)] = []
 
-    /// Some 5 MB. A miss costs a read and a hash, about 2 µs.
-    private static let capacity = 24_000
+    /// Some 4 MB. A miss costs a read and a hash, about 2 µs.
+    private static let capacity = 20_480
+
+    /// What a batch may add beyond the capacity before it is trimmed.
+    private static let slack = 4_096
 
     /// A record begins.
     mutating func mark() { undo.removeAll(keepingCapacity: true) }
@@ -45,16 +56,18 @@ struct BalanceCache {
         let earlier = latest[hash]
         var place = earlier
         while let known = place {
-            if entries[known].key == key { return known }
-            place = entries[known].earlier
+            if entries[Int(known)].key == key { return Int(known) }
+            place = entries[Int(known)].earlier
         }
+        // Growing would hold it twice for a moment; what is not touched costs nothing.
+        if entries.capacity == 0 { entries.reserveCapacity(Self.capacity + Self.slack) }
         if let (stored, leaf) = try Self.read(key, select) {
             let sum = BalanceLine(key: key, balance: stored).sum
-            entries.append(Entry(key: key, leaf: leaf, balance: stored, sum: sum, earlier: earlier))
+            entries.append(Entry(key, stored, sum: sum, leaf: leaf, earlier: earlier))
         } else {
-            entries.append(Entry(key: key, leaf: key.leaf, balance: Balance(rules: rules), earlier: earlier))
+            entries.append(Entry(key, Balance(rules: rules), sum: nil, leaf: key.leaf, earlier: earlier))
         }
-        latest[hash] = entries.count - 1
+        latest[hash] = Int32(entries.count - 1)
         return entries.count - 1
     }
 

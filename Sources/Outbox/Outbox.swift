@@ -242,8 +242,13 @@ package final class Outbox: Sendable {
         }
     }
 
-    /// Gives cached pages back: for a quiet moment, the next commit reads some of them again.
-    package func releaseMemory() throws { try write { $0.connection.releaseMemory() } }
+    /// Gives cached pages and balances back: for a quiet moment, the next commits read some of them again.
+    package func releaseMemory() throws {
+        try write { journal in
+            journal.balances = BalanceCache()
+            journal.connection.releaseMemory()
+        }
+    }
 
     // MARK: opening again
 
