@@ -42,7 +42,8 @@ struct Retention {
     private func pruneMarks() throws -> Int {
         let count = try Marks.prune(journal, limit: Self.step)
         upkeep.hasMoreMarks = count >= Self.step
-        return count
+        // They go with their events, which are counted; more than one step has to be come back for.
+        return upkeep.hasMoreMarks ? count : 0
     }
 
     private func pruneLogs() throws -> Int {
