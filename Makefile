@@ -1,9 +1,11 @@
 # The menu. Each target sets up what it needs.
 SWIFT        ?= swift
 WARNINGS      = -Xswiftc -warnings-as-errors
-RELEASE       = -c release --static-swift-stdlib --scratch-path .build-release
+RELEASE       = -c release --static-swift-stdlib --scratch-path .build-release $(HARDENING)
+# What Debian asks of a program: nothing of its tables stays writable, and a name for its debug symbols.
+HARDENING     = $(foreach flag,-z relro -z now --build-id=sha1,-Xlinker $(flag))
 
-.PHONY: help setup setup-extras demo build test check lint release bench soak clean
+.PHONY: help setup setup-extras demo build test check lint release deb deb-test bench soak clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -32,6 +34,13 @@ release: setup   ## static, stripped binary in .build-release, with its size che
 	$(SWIFT) build $(RELEASE) --product waybill
 	@packaging/check-binary.sh .build-release/release/waybill
 
+deb: release     ## the Debian package in dist/, the same bytes for the same sources
+	@packaging/setup.sh package
+	@packaging/build-deb.sh .build-release/release/waybill dist
+
+deb-test: deb    ## lintian, and the package's whole life under a real systemd in a container
+	@packaging/test/deb-test.sh dist/waybill_*.deb
+
 bench: release   ## the numbers, with peers measured in the same run (RUNS=5)
 	@packaging/setup.sh bench
 	$(SWIFT) build $(RELEASE) --product waybill-bench
@@ -41,4 +50,4 @@ soak: build      ## the torture tests for MINUTES=60 and on, half each
 	WAYBILL_SOAK_MINUTES=$(or $(MINUTES),60) $(SWIFT) test --skip-build $(WARNINGS) --filter TortureTests
 
 clean:           ## remove what was built
-	rm -rf .build .build-release
+	rm -rf .build .build-release dist

@@ -1,11 +1,13 @@
 #!/bin/sh
 # Installs, with apt, the Debian packages that product and tests need and that are missing; with "bench" also the
-# peers that are measured, with "extras" those that only the packaging and the sources of later parts are tested with.
+# peers that are measured, with "package" what builds the package, with "extras" those that only the packaging and the
+# sources of later parts are tested with.
 set -eu
 
 packages="libsqlite3-dev libmosquitto-dev libssl-dev zlib1g-dev pkg-config mosquitto tzdata python3 python3-pip"
 [ "${1:-}" = bench ] && packages="$packages mosquitto-clients"
-[ "${1:-}" = extras ] && packages="$packages debhelper lintian dpkg-dev systemd-container unixodbc-dev odbc-postgresql \
+[ "${1:-}" = package ] && packages="$packages debhelper dpkg-dev"
+[ "${1:-}" = extras ] && packages="$packages debhelper lintian dpkg-dev man-db mosquitto-clients openssl systemd-container unixodbc-dev odbc-postgresql \
     odbc-mariadb libsqliteodbc tdsodbc postgresql mariadb-server librabbitmq-dev rabbitmq-server"
 missing=""
 for package in $packages; do

@@ -10,7 +10,8 @@ struct Waybill: ParsableCommand {
         subcommands: [
             StatusCommand.self, OutboxCommand.self, WatchCommand.self, StockCommand.self, WhyCommand.self,
             AuditCommand.self, ReplayCommand.self, ResyncCommand.self, RejectsCommand.self, RunCommand.self,
-            CheckCommand.self, TryCommand.self, ReceiveCommand.self, DemoCommand.self, VersionCommand.self,
+            CheckCommand.self, TryCommand.self, ReceiveCommand.self, DemoCommand.self, MonitorCommand.self,
+            CompletionCommand.self, VersionCommand.self,
         ],
         defaultSubcommand: StatusCommand.self)
 }

@@ -10,6 +10,7 @@ struct CommandTests {
         ["outbox", "salvage"], ["outbox", "reset"], ["stock"], ["why"], ["audit"], ["replay"], ["resync"], ["receive"],
         ["receive", "follow"], ["receive", "stock"], ["receive", "gaps"], ["receive", "sites"], ["rejects", "list"],
         ["rejects", "show"], ["rejects", "retry"], ["rejects", "discard"], ["run"], ["check"], ["try"], ["demo"],
+        ["completion"], ["monitor"],
         ["version"],
     ]
 
@@ -30,6 +31,34 @@ struct CommandTests {
         let help = try Program.run(command + ["--help"]).out
         let examples = help.split(separator: "\n").filter { $0.hasPrefix("  waybill ") }
         #expect(examples.count >= 2, "\(help)")
+    }
+
+    @Test(arguments: ["bash", "zsh", "fish"])
+    func `a shell's completion knows every command`(shell: String) throws {
+        let script = try Program.run(["completion", shell])
+        #expect(script.code == 0)
+        for command in Self.commands.dropFirst() {
+            #expect(script.out.contains(command.last ?? ""), "\(command)")
+        }
+        let other = try Program.run(["completion", "tcsh"])
+        #expect(other.code == 64 && other.errors.contains("bash, zsh and fish"))
+    }
+
+    @Test func `a monitor is told that nothing runs, what needs attention, and when too much waits`() async throws {
+        try await onThread {
+            let site = try AgentSite(lines: [AgentSite.receipt(1), AgentSite.receipt(2)])
+            let none = try Program.run(["monitor", "--socket", site.socket])
+            #expect(none.code == 2 && none.out.hasPrefix("WAYBILL CRITICAL - no agent answers"))
+            let agent = try site.start()
+            defer { agent.shutDown() }
+            _ = try site.wait { $0.lanes.contains { $0.backlog == 2 } && !$0.reasons.isEmpty }
+            let warned = try Program.run(["monitor", "--socket", site.socket])
+            #expect(warned.code == 1 && warned.out.hasPrefix("WAYBILL WARNING - "), "\(warned)")
+            #expect(warned.out.contains("| backlog_critical=0;;;0 backlog_standard=2;;;0"))
+            #expect(warned.out.split(separator: "\n").count == 1)
+            let full = try Program.run(["monitor", "--socket", site.socket, "--critical-backlog", "2"])
+            #expect(full.code == 2 && full.out.contains("backlog_standard=2;;2;0"))
+        }
     }
 
     private func write(_ text: String, _ site: AgentSite) throws -> String {
