@@ -1,7 +1,7 @@
 # The menu. Each target sets up what it needs.
 SWIFT        ?= swift
 WARNINGS      = -Xswiftc -warnings-as-errors
-RELEASE       = -c release --static-swift-stdlib --scratch-path .build-release $(HARDENING)
+RELEASE       = -c release --static-swift-stdlib --scratch-path .build-release --disable-local-rpath $(HARDENING)
 # What Debian asks of a program: nothing of its tables stays writable, and a name for its debug symbols.
 HARDENING     = $(foreach flag,-z relro -z now --build-id=sha1,-Xlinker $(flag))
 

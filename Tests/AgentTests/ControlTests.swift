@@ -27,6 +27,27 @@ struct ControlTests {
         }
     }
 
+    @Test func `metrics tell backlog, age, rejects and size in the form that Prometheus reads`() async throws {
+        try await onThread {
+            let site = try AgentSite(lines: [receipt(1), receipt(2), receipt(3, quantity: "many")])
+            let agent = try site.start()
+            defer { agent.shutDown() }
+            _ = try site.wait { $0.lanes.contains { $0.backlog == 2 } && $0.sources.first?.rejects == 1 }
+            let lines = try site.client.lines("/metrics")
+            #expect(lines.contains(#"waybill_lane_backlog_events{lane="standard"} 2"#))
+            #expect(lines.contains(#"waybill_rejects_open{source="moves"} 1"#))
+            #expect(lines.contains("waybill_broker_connected 0") && lines.contains("waybill_outbox_paused 0"))
+            let captured = try #require(
+                lines.first { $0.hasPrefix(#"waybill_lane_oldest_unacked_timestamp_seconds{lane="standard"} "#) })
+            let moment = try #require(Double(captured.split(separator: " ").last ?? ""))
+            #expect(abs(moment - Double(Clocks.wall().milliseconds) / 1_000) < 60)
+            let form = #/^(# (HELP|TYPE) [a-z_]+ .+|[a-z_]+(\{[a-z_]+="[^"]*"(,[a-z_]+="[^"]*")*\})? -?[0-9.e+-]+)$/#
+            #expect(lines.allSatisfy { $0.wholeMatch(of: form) != nil })
+            let families = lines.filter { $0.hasPrefix("# TYPE ") }.map { $0.split(separator: " ")[2] }
+            #expect(Set(families).count == families.count && families.count >= 14)
+        }
+    }
+
     @Test func `a reject is listed, shown, still refused by the same mapping, and discarded`() async throws {
         try await onThread {
             let site = try AgentSite(lines: [receipt(1, quantity: "many")])

@@ -51,7 +51,7 @@ def command(node, path):
     words = path + [node["commandName"]]
     out = [f".SS {roff(' '.join(words))}", *paragraphs(node.get("abstract", ""))]
     arguments = [one for one in node.get("arguments", []) if one.get("shouldDisplay", True)
-                 and "help" not in [each["name"] for each in one.get("names") or []]]
+                 and not {"help", "version"} & {each["name"] for each in one.get("names") or []}]
     for argument in arguments:
         words_of = argument.get("abstract", "")
         if argument.get("defaultValue"):

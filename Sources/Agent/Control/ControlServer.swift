@@ -68,6 +68,11 @@ final class ControlServer {
     private static func router(_ desk: ControlDesk) -> Router<ControlContext> {
         let router = Router(context: ControlContext.self)
         router.get("/v1/status") { _, _ in try answer(try desk.status()) }
+        router.get("/metrics") { _, _ in
+            Response(
+                status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
+                body: ResponseBody(byteBuffer: ByteBuffer(string: try desk.metrics())))
+        }
         router.get("/v1/outbox") { _, _ in try answer(try desk.outboxDocument()) }
         router.post("/v1/outbox/verify") { _, _ in
             try answer(try await NIOThreadPool.singleton.runIfActive { try desk.verify() })

@@ -80,14 +80,15 @@ extension CommandRunner {
             end(command, reply, outcome: "done: \(job.words)")
         case .technician(let order, let actor, let subject):
             let sent = job.sent
-            board.change(order) { state in
-                state.status = .done
-                state.sent = sent
-            }
+            // Before anybody is told: who sees the end finds it audited.
             record(
                 AuditEntry(
                     at: wallClock(), actor: actor, action: job.verb.rawValue, subject: subject,
                     outcome: "done: \(job.words)"))
+            board.change(order) { state in
+                state.status = .done
+                state.sent = sent
+            }
         }
     }
 
@@ -101,11 +102,11 @@ extension CommandRunner {
             }
             end(command, reply, outcome: "ended: \(words)")
         case .technician(let order, let actor, let subject):
-            board.change(order) { $0.fail(words) }
             record(
                 AuditEntry(
                     at: wallClock(), actor: actor, action: job.verb.rawValue, subject: subject,
                     outcome: "failed after \(job.words): \(words)"))
+            board.change(order) { $0.fail(words) }
         }
     }
 
