@@ -25,6 +25,13 @@ within() { # SECONDS COMMAND...
     done
 }
 
+# Never process 0, which would be this very group.
+end_with() {
+    local pid
+    pid=$(systemctl show waybill -p MainPID --value)
+    [ "$pid" -gt 1 ] && kill "$1" "$pid"
+}
+
 is() { [ "$(systemctl show waybill -p "$1" --value)" = "$2" ]; }
 told() { [ "$(grep -c . /deb-test/heard)" -ge "$1" ]; }
 lines() { for n in $(seq "$1" "$2"); do echo "TXN-$n;RC;20261123;091405;1001;W1;B1;;1;EA;SO-1;x"; done; }
@@ -117,8 +124,9 @@ check "the resident size is small" bash -c \
 check "the sandbox scores at most 1.5" bash -c \
     'systemd-analyze security --offline=true --threshold=15 /lib/systemd/system/waybill.service'
 
+[ $failed = 0 ] || journalctl -u waybill -n 30 --no-pager
 echo "== trouble"
-kill -9 "$(systemctl show waybill -p MainPID --value)"
+end_with -9
 lines 101 200 >>/srv/wms/moves.csv
 check "killed with -9 it comes back, and loses nothing" within 30 told 200
 check "systemd counts one restart" is NRestarts 1
@@ -127,7 +135,7 @@ printf '[Service]\nWatchdogSec=3\n' >/etc/systemd/system/waybill.service.d/watch
 systemctl daemon-reload
 systemctl restart waybill
 pid=$(systemctl show waybill -p MainPID --value)
-kill -STOP "$pid"
+end_with -STOP
 check "stuck, the watchdog ends it" within 30 bash -c "! kill -0 $pid 2>/dev/null"
 check "and it runs again" within 30 is ActiveState active
 rm -r /etc/systemd/system/waybill.service.d
