@@ -73,7 +73,7 @@ let package = Package(
         tests("SQLiteTests", ["SQLite"]),
         tests("IngestTests", ["Ingest", "Inventory", "SeededRandom"]),
         .target(name: "CFaultVFS", dependencies: ["CSQLite"], path: "Tests/CFaultVFS"),
-        tests("OutboxTests", ["CFaultVFS", "Inventory", "Outbox", "SQLite"]),
+        tests("OutboxTests", ["CFaultVFS", "Inventory", "Outbox", "SQLite", "SeededRandom"]),
         tests("MQTTTests", ["MQTT"]),
         tests("ContractTests", ["Contract", "Inventory", "SeededRandom"]),
         tests("DeliveryTests", ["Contract", "Delivery", "Inventory", "MQTT", "Outbox"]),

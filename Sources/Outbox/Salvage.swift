@@ -26,6 +26,8 @@ package struct Salvage {
     private let connection: Connection
     private let each: (SalvagedRow) throws -> Void
     private var report = SalvageReport()
+    /// Of events' payloads.
+    private var toldBytes: Int64 = 0
     /// Rows of a table that could not be read, told as one place while they are neighbours.
     private var unread: (words: String, first: Int64, last: Int64)?
 
@@ -61,6 +63,8 @@ package struct Salvage {
         var lane: Lane
         var acked: Int64
         var head: Int64
+        /// What the acked events that are not pruned hold, in bytes.
+        var kept: Int64
         /// As the table says; else its range is all that there could be.
         var isKnown: Bool
 
@@ -76,14 +80,14 @@ package struct Salvage {
         do {
             let rows = try connection.prepare(
                 """
-                SELECT coalesce(text, ''), epoch, lane, acked, head FROM lanes LEFT JOIN epochs ON ordinal = epoch
+                SELECT coalesce(text, ''), epoch, lane, acked, head, kept FROM lanes LEFT JOIN epochs ON ordinal = epoch
                 ORDER BY epoch DESC
                 """)
             while try rows.step() {
                 let lane = Lane(rawValue: UInt8(truncatingIfNeeded: rows.integer(2)))
                 let row = LaneRow(
                     epoch: rows.text(0) ?? "", ordinal: rows.integer(1), lane: lane ?? .bulk, acked: rows.integer(3),
-                    head: rows.integer(4), isKnown: true)
+                    head: rows.integer(4), kept: rows.integer(5), isKnown: true)
                 if lane != nil, row.isSound { found.append(row) }
             }
         } catch { note("the table of lanes") }
@@ -105,16 +109,38 @@ package struct Salvage {
                 note("how far \(lane.name) of epoch \(ordinal) was acked")
                 return LaneRow(
                     epoch: "epoch \(ordinal)", ordinal: ordinal, lane: lane, acked: 0, head: Slot.lastSequence,
-                    isKnown: false)
+                    kept: 0, isKnown: false)
             }
         }
     }
 
     private mutating func events(_ lane: LaneRow, isAcked: Bool) throws {
         let (first, last) = isAcked ? (1, lane.acked) : (lane.acked + 1, lane.head)
-        guard first <= last else { return }
+        let words = "\(lane.lane.name) of \(lane.epoch)"
+        let read = Self.reader(of: lane, isAcked: isAcked)
         let numbers: Numbers = !lane.isKnown ? .fromTheFirst : isAcked ? .fromTheFirstToTheEnd : .all
-        try walk(first...last, numbers, "\(lane.lane.name) of \(lane.epoch)") { salvage, range, limit in
+        let before = toldBytes
+        if first <= last { try walk(first...last, numbers, words, read) }
+        let lacking = lane.kept - (toldBytes - before)
+        // Nobody knows where acked events begin; how much they were tells whether all were found.
+        if isAcked, lane.isKnown, lacking > 0 { note("\(words): \(lacking) bytes of acked events are missing") }
+        if !isAcked, lane.isKnown { try beyond(last, words, read) }
+    }
+
+    /// A head that is too low hides what stands above it, and nothing else would tell.
+    private mutating func beyond(_ head: Int64, _ words: String, _ read: Read) throws {
+        var next = head + 1
+        while next <= Slot.lastSequence,
+            let rows = try attempt(next...Slot.lastSequence, limit: Self.page, read), let last = rows.last
+        {
+            if next == head + 1 { note("\(words): it has events beyond its head \(head)") }
+            for (_, row) in rows { try tell(row) }
+            next = last.0 + 1
+        }
+    }
+
+    private static func reader(of lane: LaneRow, isAcked: Bool) -> Read {
+        { salvage, range, limit in
             let select = try salvage.connection.prepare(
                 "SELECT slot, payload FROM events WHERE slot >= ?1 AND slot <= ?2 ORDER BY slot LIMIT ?3")
             select.bind(1, Slot(epoch: lane.ordinal, lane: lane.lane, sequence: range.lowerBound).packed)
@@ -277,7 +303,8 @@ package struct Salvage {
 
     private mutating func tell(_ row: SalvagedRow) throws {
         switch row {
-        case .event(_, _, _, let isAcked, _):
+        case .event(_, _, _, let isAcked, let payload):
+            toldBytes += Int64(payload.count)
             if isAcked { report.ackedEvents += 1 } else { report.unackedEvents += 1 }
         case .reject: report.rejects += 1
         case .stock: report.stockLines += 1
