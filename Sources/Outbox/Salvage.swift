@@ -70,7 +70,7 @@ package struct Salvage {
 
         var isSound: Bool {
             (1..<(1 << 15)).contains(ordinal) && (0..<Slot.lastSequence).contains(acked)
-                && (acked...Slot.lastSequence).contains(head)
+                && (acked...Slot.lastSequence).contains(head) && kept >= 0
         }
     }
 
@@ -121,21 +121,14 @@ package struct Salvage {
         let numbers: Numbers = !lane.isKnown ? .fromTheFirst : isAcked ? .fromTheFirstToTheEnd : .all
         let before = toldBytes
         if first <= last { try walk(first...last, numbers, words, read) }
+        let unackedBytes = toldBytes - before
         let lacking = lane.kept - (toldBytes - before)
         // Nobody knows where acked events begin; how much they were tells whether all were found.
         if isAcked, lane.isKnown, lacking > 0 { note("\(words): \(lacking) bytes of acked events are missing") }
-        if !isAcked, lane.isKnown { try beyond(last, words, read) }
-    }
-
-    /// A head that is too low hides what stands above it, and nothing else would tell.
-    private mutating func beyond(_ head: Int64, _ words: String, _ read: Read) throws {
-        var next = head + 1
-        while next <= Slot.lastSequence,
-            let rows = try attempt(next...Slot.lastSequence, limit: Self.page, read), let last = rows.last
-        {
-            if next == head + 1 { note("\(words): it has events beyond its head \(head)") }
-            for (_, row) in rows { try tell(row) }
-            next = last.0 + 1
+        // A head that is too low hides what stands above it, and nothing else would tell.
+        if !isAcked, lane.isKnown, last < Slot.lastSequence {
+            try walk(last + 1...Slot.lastSequence, .fromTheFirst, "beyond the head, \(words)", read)
+            if toldBytes > before + unackedBytes { note("\(words): it has events beyond its head \(last)") }
         }
     }
 
@@ -158,9 +151,7 @@ package struct Salvage {
     }
 
     private mutating func rejects() throws {
-        let last = (try? connection.integer("SELECT coalesce(max(id), 0) FROM rejects")) ?? Slot.lastSequence
-        guard last > 0 else { return }
-        try walk(1...last, .some, "rejects") { salvage, range, limit in
+        try walk(1...Slot.lastSequence, .some, "rejects") { salvage, range, limit in
             try Rejects.list(salvage.connection, source: nil, after: range.lowerBound - 1, limit: limit)
                 .filter { $0.id <= range.upperBound }.map { ($0.id, .reject($0)) }
         }
@@ -179,7 +170,7 @@ package struct Salvage {
                 }
                 if lines.isEmpty { return }
             }
-        } catch let error as SQLiteError where error.isCorrupt {
+        } catch is SQLiteError {
             note("stock after SKU \(after?.sku ?? "the first")")
         }
     }
@@ -298,7 +289,10 @@ package struct Salvage {
                 last = number
             }
             return rows
-        } catch let error as SQLiteError where error.isCorrupt { return nil }
+        } catch is SQLiteError {
+            // Whatever SQLite calls it: damage shows as an I/O error or a wrong type too.
+            return nil
+        }
     }
 
     private mutating func tell(_ row: SalvagedRow) throws {

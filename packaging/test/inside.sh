@@ -159,7 +159,7 @@ check "the next version installs" dpkg -i --force-confdef next.deb
 check "the edited configuration is kept" cmp /etc/waybill/agent.conf /deb-test/edited
 check "it runs again" within 20 is ActiveState active
 start_broker
-check "all that waited arrives" within 60 told 1100
+check "all that waited arrives" within 60 told 1200
 python3 - <<'PY' >/deb-test/counted
 import json
 told = set()
