@@ -13,14 +13,6 @@ struct BalanceCache {
         var isDirty = false
         /// The entry before of the same hash.
         let earlier: Int32?
-
-        init(_ key: StockKey, _ balance: Balance, sum: LineSum?, leaf: UInt16, earlier: Int32?) {
-            self.key = key
-            self.balance = balance
-            self.sum = sum
-            self.leaf = leaf
-            self.earlier = earlier
-        }
     }
 
     /// The latest entry of a key's hash: the keys themselves stand in the entries alone, which halves the mirror's size.
@@ -63,9 +55,9 @@ struct BalanceCache {
         if entries.capacity == 0 { entries.reserveCapacity(Self.capacity + Self.slack) }
         if let (stored, leaf) = try Self.read(key, select) {
             let sum = BalanceLine(key: key, balance: stored).sum
-            entries.append(Entry(key, stored, sum: sum, leaf: leaf, earlier: earlier))
+            entries.append(Entry(key: key, balance: stored, sum: sum, leaf: leaf, earlier: earlier))
         } else {
-            entries.append(Entry(key, Balance(rules: rules), sum: nil, leaf: key.leaf, earlier: earlier))
+            entries.append(Entry(key: key, balance: Balance(rules: rules), leaf: key.leaf, earlier: earlier))
         }
         latest[hash] = Int32(entries.count - 1)
         return entries.count - 1

@@ -11,8 +11,7 @@ struct Waybill: ParsableCommand {
             StatusCommand.self, OutboxCommand.self, WatchCommand.self, StockCommand.self, WhyCommand.self,
             AuditCommand.self, ReplayCommand.self, ResyncCommand.self, RejectsCommand.self, RunCommand.self,
             CheckCommand.self, TryCommand.self, ReceiveCommand.self, DemoCommand.self, MonitorCommand.self,
-            MetricsCommand.self,
-            CompletionCommand.self, VersionCommand.self,
+            MetricsCommand.self, CompletionCommand.self, VersionCommand.self,
         ],
         defaultSubcommand: StatusCommand.self)
 }

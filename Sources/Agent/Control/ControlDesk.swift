@@ -150,7 +150,7 @@ final class ControlDesk: Sendable {
             record: String(decoding: stored.bytes, as: UTF8.self))
     }
 
-    private static func size(_ path: String) -> Int64 {
+    static func size(_ path: String) -> Int64 {
         var status = stat()
         return stat(path, &status) == 0 ? Int64(status.st_size) : 0
     }

@@ -35,7 +35,6 @@ extension ControlDesk {
     /// What monitoring reads. One short look at the outbox a lane; no event's payload is read whole.
     func metrics() throws -> String {
         let status = try status()
-        let document = try outboxDocument()
         let reader = try outbox.reader()
         var metrics = MetricsText()
         metrics.family(
@@ -77,12 +76,12 @@ extension ControlDesk {
         metrics.family(
             "waybill_outbox_bytes", "gauge", "The outbox's files.",
             [
-                ([("file", "database")], Double(document.fileBytes)),
-                ([("file", "write_ahead_log")], Double(document.walBytes)),
+                ([("file", "database")], Double(Self.size(outbox.path))),
+                ([("file", "write_ahead_log")], Double(Self.size(outbox.path + "-wal"))),
             ])
-        metrics.value("waybill_outbox_limit_bytes", "Reading stops there.", Double(document.limitBytes))
+        metrics.value("waybill_outbox_limit_bytes", "Reading stops there.", Double(outbox.options.limitBytes))
         metrics.value(
-            "waybill_outbox_paused", "1 while nothing is read for want of room.", document.room == "open" ? 0 : 1)
+            "waybill_outbox_paused", "1 while nothing is read for want of room.", try outbox.room() == .open ? 0 : 1)
         metrics.value(
             "process_cpu_seconds_total", "CPU time of the agent.", status.process.cpuSeconds, type: "counter")
         metrics.value(

@@ -67,10 +67,11 @@ struct WhyStory {
 
     private func words(_ told: Told?) -> String {
         guard let told else { return "an event that cannot be read" }
-        let changes = (told.data.changes ?? []).filter { ($0.sku ?? told.subject ?? "").hasBytes(of: sku) }.map {
+        func isOurs(_ named: String?) -> Bool { (named ?? told.subject ?? "").hasBytes(of: sku) }
+        let changes = (told.data.changes ?? []).filter { isOurs($0.sku) }.map {
             "\($0.bucket) \($0.delta.hasPrefix("-") ? "" : "+")\($0.delta)\($0.location.map { " at \($0)" } ?? "")"
         }
-        let after = (told.data.balances ?? []).filter { ($0.sku ?? told.subject ?? "").hasBytes(of: sku) }.map {
+        let after = (told.data.balances ?? []).filter { isOurs($0.sku) }.map {
             "\($0.location ?? "the site") version \($0.version): unrestricted \($0.unrestricted ?? "unknown")"
         }
         return ([told.type] + changes + after).joined(separator: "; ")
