@@ -8,6 +8,9 @@ final class CurrentConfiguration: Sendable {
 
     var value: Configuration { held.withLock { $0.configuration } }
 
+    /// The sources are opened anew, by the same configuration.
+    func reopenSources() { held.withLock { $0.generation += 1 } }
+
     /// With the number of reloads before it.
     var numbered: (configuration: Configuration, generation: Int) { held.withLock { $0 } }
 

@@ -39,6 +39,8 @@ final class IngestLoop {
     private var statuses: [String: String] = [:]
     private var behind: [String: Int64] = [:]
     private var lastCommit: Int64 = 0
+    /// What is on its way into the outbox, by source.
+    private var underWay: [(source: String, counts: SourceCounts)] = []
 
     init(
         current: CurrentConfiguration, outbox: Outbox, report: DeliveryReport, stop: StopFlag, logger: Logger,
@@ -71,6 +73,8 @@ final class IngestLoop {
                 }
                 if sources.isEmpty { try openSources() }
                 try turn()
+            } catch let error as OutboxError where error.code == .reopen {
+                sources = []
             } catch {
                 logger.error("capture failed; reading again from the last checkpoint", metadata: ["error": "\(error)"])
                 report.paused("capture failed: \(error)")
@@ -84,6 +88,7 @@ final class IngestLoop {
     private func openSources() throws {
         let configuration: Configuration
         (configuration, generation) = current.numbered
+        underWay = []
         let starts = try outbox.openSources(configuration.sources.map(\.name))
         if let aside = outbox.asides.last {
             report.damaged("the outbox was damaged and is kept as \(aside); a new epoch began")
@@ -118,7 +123,7 @@ final class IngestLoop {
         isPaused = try !hasRoom()
         let moment = Clocks.monotonic()
         if !batches.isEmpty {
-            committer.begin(batches)
+            begin(batches)
             if !more || isPaused { try finishCommit() }
             lastCommit = Clocks.monotonic()
         }
@@ -173,8 +178,15 @@ final class IngestLoop {
         logger.info("source status", metadata: ["source": "\(source)", "status": "\(result.status)"])
     }
 
+    private func begin(_ batches: [CaptureBatch]) {
+        underWay = batches.filter { !$0.records.isEmpty }.map { ($0.source, SourceCounts($0.records)) }
+        committer.begin(batches)
+    }
+
     private func finishCommit() throws {
         guard let result = try committer.finish() else { return }
+        for (source, counts) in underWay { report.source(source, gave: counts) }
+        underWay = []
         if result.rejects > 0 {
             logger.warning("records rejected", metadata: ["count": "\(result.rejects)"])
             try countRejects()
@@ -186,5 +198,18 @@ final class IngestLoop {
         guard milliseconds > 0 else { return }
         var polled = (descriptors + [stop.descriptor]).map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
         _ = poll(&polled, nfds_t(polled.count), Int32(milliseconds))
+    }
+}
+
+extension SourceCounts {
+    fileprivate init(_ records: [CapturedRecord]) {
+        self.init()
+        for record in records {
+            switch record.outcome {
+            case .events: events += 1
+            case .ignored: ignored += 1
+            case .reject: rejected += 1
+            }
+        }
     }
 }

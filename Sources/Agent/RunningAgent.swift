@@ -38,7 +38,7 @@ package final class RunningAgent {
         for aside in outbox.asides {
             logger.error("the outbox was damaged and is begun anew", metadata: ["kept": "\(aside)"])
         }
-        let report = DeliveryReport { logger.warning("delivery", metadata: ["reason": "\($0)"]) }
+        let report = DeliveryReport(now: Clocks.wall) { logger.warning("delivery", metadata: ["reason": "\($0)"]) }
         let watermarks = Watermarks()
         let delivery = configuration.delivery
         self.outbox = outbox

@@ -14,6 +14,7 @@ final class SourceRun {
     private var mappingVersion = ""
     private var retryAt: Int64 = 0
     private var trouble: String?
+    private var pause: SourcePause?
 
     /// A source that cannot be read is tried again so often, in milliseconds.
     private static let retryInterval: Int64 = 5_000
@@ -31,18 +32,22 @@ final class SourceRun {
     var watchDescriptors: [Int32] { pipeline?.watchDescriptors ?? [] }
 
     /// Monotonic milliseconds of the next look.
-    var nextLook: Int64 { hold.reason == nil ? pipeline?.nextLook ?? retryAt : .max }
+    var nextLook: Int64 { hold.reason == nil && pause == nil ? pipeline?.nextLook ?? retryAt : .max }
 
     private func open(_ start: SourceStart?) {
+        pause = start?.pause
+        if pause != nil { return pipeline = nil }
         do {
             pipeline = try SourcePipeline(
-                definition, site: site, rules: rules, checkpoint: start?.checkpoint, lostWith: start?.lostWith)
+                definition.beginning(at: start?.rewind), site: site, rules: rules, checkpoint: start?.checkpoint,
+                lostWith: start?.rewind == nil ? start?.lostWith : nil)
             trouble = nil
         } catch { trouble = "held: \(error)" }
     }
 
     /// What the source gives now. Throws what concerns the outbox.
     func read(maxBytes: Int, now: Timestamp, monotonic: Int64) throws -> PipelineRead {
+        if let pause { return .waiting("paused by \(pause.actor) at \(pause.at)") }
         if pipeline == nil, monotonic >= retryAt { open(try outbox.reopenSource(name)) }
         guard let pipeline else {
             if monotonic >= retryAt { retryAt = monotonic + Self.retryInterval }
@@ -67,4 +72,15 @@ final class SourceRun {
     }
 
     func note(openRejects: Int64) { hold.note(openRejects: openRejects) }
+}
+
+extension SourceDefinition {
+    /// The same, begun where a technician wants it read again.
+    func beginning(at moment: Timestamp?) -> SourceDefinition {
+        guard let moment else { return self }
+        var definition = self
+        definition.startsAtEnd = false
+        definition.startsAt = moment
+        return definition
+    }
 }

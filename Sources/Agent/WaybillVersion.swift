@@ -1,5 +1,5 @@
 package enum WaybillVersion {
     package static let text = "0.1.0"
     /// Migrations that the outbox file has.
-    package static let outboxSchema = 2
+    package static let outboxSchema = 3
 }

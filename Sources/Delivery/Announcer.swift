@@ -64,7 +64,7 @@ final class Announcer {
             let facts = try outbox.nextBeacon(session: session)
             lacksRoot = facts.root == nil
             let lanes = try laneLines(acked, facts.progress)
-            report.late(lanes.compactMap(lateness))
+            report.late(Dictionary(uniqueKeysWithValues: lanes.compactMap(lateness)))
             healthRevision = report.revision
             healthSent = report.healthReasons
             return retained(topics.beacon, try wireBytes(try beacon(facts, lanes: lanes)))
@@ -165,11 +165,11 @@ final class Announcer {
         receipts.filter { $0.lane == lane && (requester == nil || $0.requester == requester) }.map(\.sequence).max()
     }
 
-    /// Words for a lane whose oldest event waits longer than allowed.
-    private func lateness(_ line: BeaconAnnouncement.LaneLine) -> String? {
+    /// A lane whose oldest event waits longer than allowed, with words for it.
+    private func lateness(_ line: BeaconAnnouncement.LaneLine) -> (Lane, String)? {
         guard let lane = Lane(name: line.name), let limit = settings.ageLimits[lane], line.oldestUnackedAge > limit
         else { return nil }
-        return "lane \(line.name): events wait longer than \(limit / 1_000) s for the broker"
+        return (lane, "lane \(line.name): events wait longer than \(limit / 1_000) s for the broker")
     }
 
     private func beacon(_ facts: BeaconFacts, lanes: [BeaconAnnouncement.LaneLine]) throws -> BeaconAnnouncement {

@@ -1,130 +1,167 @@
 package import Contract
+package import Inventory
 import Synchronization
 
-/// What delivery tells the rest of the agent: connection, acks and what is wrong, safe from any thread.
+/// What delivery and capture tell the rest of the agent: connection, acks, progress and what is wrong, safe from any thread.
 package final class DeliveryReport: Sendable {
     private struct State {
         var isConnected = false
-        /// Until a connection is live again, or an event is acked.
-        var trouble: String?
-        /// Why nothing may be published though the broker could be had; until a connection is live.
-        var held: String?
-        /// Until an event is acked.
-        var refusal: String?
-        var pausedReason: String?
-        var damage: String?
-        /// Lanes whose events wait too long.
-        var late: [String] = []
-        var sources: [String: String] = [:]
-        /// Since when a source has more than was read, in monotonic milliseconds.
-        var behind: [String: Int64] = [:]
+        /// When the connection became live, or was lost; nil before the first.
+        var connectionChanged: Timestamp?
+        var book = HealthBook()
+        var sources: [String: SourceProgress] = [:]
         var meta: [MetaAnnouncement.SourceLine] = []
     }
 
     private let state = Mutex(State())
+    /// What was counted and measured since the start.
+    package let figures = DeliveryFigures()
     /// +1 with each change of what the reasons and meta are made of.
     private let changes = Atomic(0)
     private let hasTrouble = Atomic(false)
+    private let now: @Sendable () -> Timestamp
     private let onTrouble: @Sendable (String) -> Void
 
     /// `onTrouble` hears each new trouble once, on the thread that met it.
-    package init(onTrouble: @escaping @Sendable (String) -> Void) { self.onTrouble = onTrouble }
+    package init(now: @escaping @Sendable () -> Timestamp, onTrouble: @escaping @Sendable (String) -> Void) {
+        self.now = now
+        self.onTrouble = onTrouble
+    }
 
     /// Differs when the reasons or meta may differ: cheap to look at.
     var revision: Int { changes.load(ordering: .acquiring) }
 
     package var isConnected: Bool { state.withLock { $0.isConnected } }
 
-    /// Reasons in words; empty while all is well.
-    package var healthReasons: [String] {
-        state.withLock { state in
-            var reasons = [state.damage, state.held, state.refusal, state.trouble, state.pausedReason].compactMap(
-                \.self)
-            reasons += state.late
-            for (name, status) in state.sources.sorted(by: { $0.key < $1.key }) where status != "ok" {
-                reasons.append("source \(name): \(status)")
-            }
-            return reasons
-        }
+    /// Whether the connection is live, and since when it is or is not; nil before the first.
+    package var connection: (isLive: Bool, since: Timestamp?) {
+        state.withLock { ($0.isConnected, $0.connectionChanged) }
     }
+
+    /// The gravest first; empty while all is well.
+    package var reasons: [HealthReason] { state.withLock { $0.book.all } }
+
+    /// The same in words.
+    package var healthReasons: [String] { reasons.map(\.words) }
+
+    // MARK: sources
 
     package var metaSources: [MetaAnnouncement.SourceLine] { state.withLock { $0.meta } }
 
     package func describe(sources: [MetaAnnouncement.SourceLine]) { change { $0.meta = sources } }
 
-    package func source(_ name: String, status: String) { change { $0.sources[name] = status } }
+    /// `status`: `ok`, or why the source is not read, in words.
+    package func source(_ name: String, status: String) {
+        let now = now()
+        change { state in
+            state.sources[name, default: SourceProgress()].status = status
+            state.book.set(.source, name, to: status == "ok" ? nil : "source \(name): \(status)", now: now)
+        }
+    }
 
     /// Since when the source has more than was read, in monotonic milliseconds; nil: it is caught up.
-    package func source(_ name: String, behindSince moment: Int64?) { state.withLock { $0.behind[name] = moment } }
+    package func source(_ name: String, behindSince moment: Int64?) {
+        state.withLock { $0.sources[name, default: SourceProgress()].behindSince = moment }
+    }
 
-    package func forget(source name: String) { change { $0.sources[name] = nil } }
+    /// What a source gave and is committed.
+    package func source(_ name: String, gave counts: SourceCounts) {
+        let now = now()
+        state.withLock { state in
+            state.sources[name, default: SourceProgress()].counts.add(counts)
+            state.sources[name]?.lastRecord = now
+        }
+    }
+
+    package func forget(source name: String) {
+        let now = now()
+        change { state in
+            state.sources[name] = nil
+            state.book.set(.source, name, to: nil, now: now)
+        }
+    }
+
+    package func progress(of source: String) -> SourceProgress? { state.withLock { $0.sources[source] } }
+
+    /// `now` in monotonic milliseconds.
+    package func sourceLines(positions: [String: String], now: Int64) -> [BeaconAnnouncement.SourceLine] {
+        state.withLock { state in
+            state.sources.filter { $0.value.status != nil }.sorted { $0.key < $1.key }.map {
+                BeaconAnnouncement.SourceLine(
+                    name: $0.key, status: $0.value.status ?? "", position: positions[$0.key],
+                    lag: $0.value.behindSince.map { max(0, now - $0) } ?? 0)
+            }
+        }
+    }
+
+    // MARK: what is wrong
 
     /// Stays until the agent starts again.
-    package func damaged(_ reason: String) { change { $0.damage = reason } }
+    package func damaged(_ reason: String) { tell(reason, .damage) }
 
-    package func paused(_ reason: String?) {
-        if state.withLock({ $0.pausedReason != reason }) { change { $0.pausedReason = reason } }
-    }
+    package func paused(_ reason: String?) { tell(reason, .paused) }
 
-    func late(_ words: [String]) {
-        let before = state.withLock { $0.late }
-        guard before != words else { return }
-        change { $0.late = words }
-        for word in words where !before.contains(word) { onTrouble(word) }
-    }
+    /// The local page cannot be served.
+    package func pageFailed(_ reason: String) { tell(reason, .page) }
 
-    private func change(_ body: (inout sending State) -> Void) {
-        state.withLock { state in
-            body(&state)
-            hasTrouble.store(state.trouble != nil || state.refusal != nil, ordering: .relaxed)
+    /// By lane, in words, what waits too long.
+    func late(_ words: [Lane: String]) {
+        for lane in Lane.allCases where tell(words[lane], .late, lane.name) {
+            if let words = words[lane] { onTrouble(words) }
         }
-        changes.add(1, ordering: .acquiringAndReleasing)
     }
 
     func connected() {
+        let now = now()
         change { state in
             state.isConnected = true
-            state.trouble = nil
-            state.held = nil
+            state.connectionChanged = now
+            state.book.set(.broker, to: nil, now: now)
+            state.book.set(.held, to: nil, now: now)
         }
     }
 
     /// `words`: why, unless that is said already.
     func lost(_ words: String?) {
-        change { $0.isConnected = false }
+        let now = now()
+        change { state in
+            if state.isConnected { state.connectionChanged = now }
+            state.isConnected = false
+        }
         if let words { trouble("broker: \(words)") }
     }
 
-    func trouble(_ words: String) { say(words, \.trouble) }
+    func trouble(_ words: String) { if tell(words, .broker) { onTrouble(words) } }
 
-    func held(_ words: String) { say(words, \.held) }
+    func held(_ words: String) { if tell(words, .held) { onTrouble(words) } }
 
-    func refused(_ words: String) { say(words, \.refusal) }
-
-    private func say(_ words: String, _ place: WritableKeyPath<State, String?>) {
-        let isNew = state.withLock { $0[keyPath: place] != words }
-        guard isNew else { return }
-        change { $0[keyPath: place] = words }
-        onTrouble(words)
-    }
+    func refused(_ words: String) { if tell(words, .refusal) { onTrouble(words) } }
 
     /// The broker took an event: what was wrong before is over.
     func acked() {
         guard hasTrouble.load(ordering: .relaxed) else { return }
+        let now = now()
         change { state in
-            state.refusal = nil
-            if state.isConnected { state.trouble = nil }
+            state.book.set(.refusal, to: nil, now: now)
+            if state.isConnected { state.book.set(.broker, to: nil, now: now) }
         }
     }
 
-    /// `now` in monotonic milliseconds.
-    package func sourceLines(positions: [String: String], now: Int64) -> [BeaconAnnouncement.SourceLine] {
+    /// False when that is said already.
+    @discardableResult
+    private func tell(_ words: String?, _ kind: HealthReason.Kind, _ subject: String = "") -> Bool {
+        let now = now()
+        guard state.withLock({ $0.book.words(kind, subject) }) != words else { return false }
+        change { $0.book.set(kind, subject, to: words, now: now) }
+        return true
+    }
+
+    private func change(_ body: (inout sending State) -> Void) {
         state.withLock { state in
-            state.sources.sorted { $0.key < $1.key }.map {
-                BeaconAnnouncement.SourceLine(
-                    name: $0.key, status: $0.value, position: positions[$0.key],
-                    lag: state.behind[$0.key].map { max(0, now - $0) } ?? 0)
-            }
+            body(&state)
+            let hasTrouble = state.book.words(.broker) != nil || state.book.words(.refusal) != nil
+            self.hasTrouble.store(hasTrouble, ordering: .relaxed)
         }
+        changes.add(1, ordering: .acquiringAndReleasing)
     }
 }

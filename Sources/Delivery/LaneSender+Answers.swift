@@ -19,6 +19,7 @@ extension LaneSender {
         if verdict == .acked { return acked(run, lane: lane) }
         headLosses.heardRefusal()
         report.refused("\(policy.words(reason: reason)) (lane \(lane.name))")
+        if failedSince[lane] == nil { failedSince[lane] = now() }
         if !feeds[index].queue.isDraining { feeds[index].failures += 1 }
         do { try act(on: verdict, lane: lane, run: run, port: port) } catch {
             report.trouble("cannot act on the broker's answer: \(error)")
@@ -30,8 +31,14 @@ extension LaneSender {
         guard feeds[index].queue.acked(run) else { return }
         feeds[index].failures = 0
         headLosses.passed(lane)
-        watermarks.rose(lane, to: feeds[index].queue.watermark)
+        let watermark = feeds[index].queue.watermark
+        watermarks.rose(lane, to: watermark)
         report.acked()
+        report.figures.acked(lane, moments[lane].take(through: watermark), at: wallClock())
+        if let since = failedSince[lane] {
+            report.figures.recovered(lane, after: now() - since)
+            failedSince[lane] = nil
+        }
     }
 
     private func act(on verdict: Verdict, lane: Lane, run: Run, port: SessionPort) throws {
@@ -81,7 +88,11 @@ extension LaneSender {
     /// tombstone.
     func lost(_ loss: ConnectionLoss) {
         let first = feeds.first { $0.queue.messagesInFlight > 0 }?.queue
-        for index in feeds.indices { feeds[index].queue.lost() }
+        for index in feeds.indices {
+            let lane = feeds[index].queue.lane
+            if feeds[index].queue.messagesInFlight > 0, failedSince[lane] == nil { failedSince[lane] = now() }
+            feeds[index].queue.lost()
+        }
         let run = first.flatMap(\.firstInFlight)
         guard let first, let run else { return }
         guard headLosses.lost(lane: first.lane, run: run, blame: HeadLosses.Blame(loss)) == .skip else { return }

@@ -21,6 +21,9 @@ final class LaneSender {
     var headLosses = HeadLosses()
     /// No lane sends before this monotonic millisecond.
     var pausedUntil: Int64 = 0
+    var moments = ByLane { _ in SentMoments() }
+    /// Since when what was sent of a lane failed, in monotonic milliseconds; until its next ack.
+    var failedSince = ByLane<Int64?> { _ in nil }
     private var messages: [EventMessages] = []
     private var heads: [Int64] = Lane.allCases.map { _ in 0 }
     private var scheduler: LaneScheduler
@@ -142,6 +145,7 @@ final class LaneSender {
         switch messages[index].publish(events, to: port, token: Self.token(lane, run), at: moment) {
         case .sent:
             feeds[index].sent(run)
+            moments[lane].sent(events)
             return true
         case .tooLarge:
             try isolate(lane, run: run)

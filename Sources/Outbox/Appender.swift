@@ -46,7 +46,9 @@ struct Appender {
     }
 
     /// Puts a record in the place of a reject; durable on return. Throws when it is a reject again.
-    mutating func resolve(_ reject: StoredReject, with record: CapturedRecord) throws -> AppendResult {
+    mutating func resolve(
+        _ reject: StoredReject, with record: CapturedRecord, audit: AuditEntry?
+    ) throws -> AppendResult {
         try commit { appender in
             var origin = Origin(name: reject.source, source: try appender.source(reject.source))
             origin.acceptsOld = reject.reason.code == Self.tooOld
@@ -54,6 +56,7 @@ struct Appender {
             try appender.seen.count(origin.noted, of: origin.source)
             guard appender.result.rejects == 0 else { throw OutboxError.stillRejected(reject.id) }
             try Rejects.delete(reject.id, appender.journal)
+            if let audit { try AuditLog.insert(audit, appender.journal.connection) }
         }
     }
 

@@ -92,6 +92,12 @@ final class Journal {
         return try select.step() ? select.text(0) : nil
     }
 
+    func forgetFact(_ name: String) throws {
+        let delete = try connection.prepare("DELETE FROM facts WHERE name = ?1")
+        delete.bind(1, text: name)
+        try delete.run()
+    }
+
     func setFact(_ name: String, _ value: String) throws {
         statements.putFact.bind(1, text: name)
         statements.putFact.bind(2, text: value)

@@ -43,23 +43,32 @@ package struct BeaconFacts: Sendable {
 
 /// Rejects.
 extension Outbox {
-    /// Removes rejects for good, at most 1,000; returns how many of them were open.
-    package func discard(_ ids: [Int64]) throws -> Int {
+    /// Removes rejects for good, at most 1,000, together with `audit`, whose subject tells which; returns how many of them
+    /// were open.
+    package func discard(_ ids: [Int64], audit: AuditEntry? = nil) throws -> Int {
         precondition(ids.count <= 1_000)
         return try write { journal in
-            try journal.connection.transaction { try Rejects.delete(ids, journal) }
+            let count = try journal.connection.transaction {
+                let count = try Rejects.delete(ids, journal)
+                if count > 0, let audit { try AuditLog.insert(audit, journal.connection) }
+                return count
+            }
+            journal.upkeep.progress = nil
+            return count
         }
     }
 
-    /// Appends what a mended record gives and removes its reject, together. Throws `OutboxError` (`stillRejected`), and
+    /// Appends what a mended record gives and removes its reject, together with `audit`. Throws `OutboxError` (`stillRejected`), and
     /// keeps the reject, when the record is rejected again.
-    package func resolve(_ reject: Int64, with record: CapturedRecord, now: Timestamp) throws -> AppendResult {
+    package func resolve(
+        _ reject: Int64, with record: CapturedRecord, now: Timestamp, audit: AuditEntry? = nil
+    ) throws -> AppendResult {
         try write(now) { journal in
             guard let stored = try Rejects.find(reject, journal.connection) else {
                 throw OutboxError.unknownReject(reject)
             }
             var appender = Appender(journal: journal, rules: options.rules, now: now)
-            return try appender.resolve(stored, with: record)
+            return try appender.resolve(stored, with: record, audit: audit)
         }
     }
 }

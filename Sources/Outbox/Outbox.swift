@@ -21,8 +21,8 @@ package final class Outbox: Sendable {
         var journal: Journal?
         var isPaused = false
         var isClosed = false
-        /// A new file began: whoever captures has to ask where its sources begin first.
-        var mustReopenSources = false
+        /// Whoever captures has to ask where its sources begin first, for this reason.
+        var mustReopenSources: OutboxError?
         /// What `verify` found; nothing more is captured into the file, and it is set aside once all of it is acked.
         var damage: String?
         var clock = ClockGuard()
@@ -183,7 +183,7 @@ package final class Outbox: Sendable {
 
     /// Where each source begins. Whoever captures asks first, and again after `setAside`: until then `append` refuses.
     package func openSources(_ names: [String]) throws -> [String: SourceStart] {
-        writer.withLock { $0.mustReopenSources = false }
+        writer.withLock { $0.mustReopenSources = nil }
         return try write { journal in
             try journal.connection.transaction { try SourceStarts.open(names, journal) }
         }
@@ -253,17 +253,18 @@ package final class Outbox: Sendable {
     // MARK: opening again
 
     func write<T>(
-        _ now: Timestamp? = nil, capturing: Bool = false, _ body: (Journal) throws -> sending T
+        _ now: Timestamp? = nil, capturing: Bool = false, reopening: Bool = false, _ body: (Journal) throws -> sending T
     ) throws -> sending T {
         try writer.withLock { writer in
             if let now { writer.now = now }
             try open(&writer)
-            if capturing, writer.mustReopenSources { throw OutboxError.begunAnew }
+            if capturing, let reason = writer.mustReopenSources { throw reason }
             do {
                 // Bound in this scope alone, so that nothing keeps the file open while `recover` opens it again.
                 guard let journal = writer.journal else { throw OutboxError.closed }
                 journal.now = writer.now
                 let result = try body(journal)
+                if reopening, writer.mustReopenSources == nil { writer.mustReopenSources = .reopen }
                 let progress = journal.progress
                 let hasTree = journal.tree.isBuilt
                 mirror.withLock { mirror in
@@ -320,7 +321,7 @@ package final class Outbox: Sendable {
     }
 
     private func begun(_ writer: inout Writer, aside: String, _ answer: OutboxError) -> OutboxError {
-        writer.mustReopenSources = true
+        writer.mustReopenSources = .begunAnew
         writer.damage = nil
         mirror.withLock { mirror in
             mirror.life += 1

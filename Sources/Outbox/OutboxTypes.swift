@@ -98,6 +98,8 @@ package struct OutboxError: Error, Sendable, CustomStringConvertible {
         /// The file was damaged and is kept under another name; a new epoch began in an empty outbox. Sources are to be
         /// opened again at the stored checkpoints, publishing connects again.
         case setAside
+        /// A technician changed how a source is read: all are to be opened again.
+        case reopen
     }
 
     package let code: Code
@@ -113,6 +115,9 @@ extension OutboxError {
     static let begunAnew = OutboxError(
         code: .setAside, message: "the outbox was damaged and begun anew",
         hint: "its sources are read again from their beginning; consumers resync")
+
+    static let reopen = OutboxError(
+        code: .reopen, message: "a source was paused, resumed or rewound", hint: "all sources are opened again")
 
     static func setAside(_ path: String, because error: SQLiteError) -> OutboxError {
         OutboxError(

@@ -17,6 +17,7 @@ enum Schema {
                     try connection.execute(contract)
                     try fillLeaves(connection)
                 },
+                Migration(name: "history", rewrites: false) { try $0.execute(history) },
             ], programVersion: programVersion)
     }
 
@@ -57,6 +58,11 @@ enum Schema {
             verb TEXT NOT NULL, at INTEGER NOT NULL, reply BLOB, UNIQUE(requester, id));
         CREATE TABLE audit(id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, actor TEXT NOT NULL,
             action TEXT NOT NULL, subject TEXT NOT NULL, outcome TEXT NOT NULL);
+        """
+
+    private static let history = """
+        CREATE TABLE history(at INTEGER NOT NULL, lane INTEGER NOT NULL, backlog INTEGER NOT NULL,
+            age INTEGER NOT NULL, PRIMARY KEY(at, lane)) WITHOUT ROWID;
         """
 
     private static func fillLeaves(_ connection: Connection) throws {

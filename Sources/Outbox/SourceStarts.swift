@@ -8,6 +8,10 @@ package struct SourceStart: Sendable, Equatable {
     /// The name of the damaged outbox file that knew where it stood. While nothing of the source was read since, its
     /// reading begins with the oldest line that is there, whatever its configuration says of a first start.
     package var lostWith: String?
+    /// It is not to be read.
+    package var pause: SourcePause?
+    /// While there is no checkpoint: files changed since then are read, whatever its configuration says of a first start.
+    package var rewind: Timestamp?
 
     package init(checkpoint: Checkpoint? = nil, lostWith: String? = nil) {
         self.checkpoint = checkpoint
@@ -27,7 +31,10 @@ enum SourceStarts {
         for name in names {
             let checkpoint = try checkpoint(of: name, journal.connection)
             if let begunAfter, checkpoint == nil { try journal.setFact("lost_with:\(name)", begunAfter) }
-            starts[name] = SourceStart(checkpoint: checkpoint, lostWith: try journal.fact("lost_with:\(name)"))
+            var start = SourceStart(checkpoint: checkpoint, lostWith: try journal.fact("lost_with:\(name)"))
+            start.pause = try SourceControls.pause(of: name, journal)
+            if checkpoint == nil { start.rewind = try SourceControls.rewind(of: name, journal) }
+            starts[name] = start
         }
         if begunAfter != nil { try journal.connection.execute("DELETE FROM facts WHERE name = 'begun_after'") }
         return starts

@@ -136,7 +136,7 @@ final class PublishingSite: Sendable {
     let directory: String
     let outbox: Outbox
     let clock = SteppedClock()
-    let report = DeliveryReport { _ in }
+    let report = DeliveryReport(now: { Timestamp(milliseconds: 0) }) { _ in }
     let board = RepairBoard()
     private let watermarks = Watermarks()
     private let session = Mutex<MQTTSession?>(nil)

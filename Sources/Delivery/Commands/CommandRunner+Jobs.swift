@@ -74,6 +74,7 @@ extension CommandRunner {
 
     /// The broker has all of it.
     private func finish(_ job: RepairJob) {
+        report.figures.repaired(job.verb, in: now() - job.begunAt)
         switch job.origin {
         case .command(let command):
             let reply = reply(command, .done) { job.tell(&$0) }

@@ -134,6 +134,7 @@ final class CommandRunner {
         guard let found = try outbox.digest(of: node) else {
             return refuse(command, .busy, "the stock tree is still being built")
         }
+        if node.isLeaf { report.figures.drifted() }
         answer(command, .done) { reply in
             reply.epoch = found.epoch.text
             reply.lanes = Lane.allCases.map { .init(name: $0.name, head: found.heads[$0], acked: 0, oldest: nil) }
@@ -256,7 +257,7 @@ final class CommandRunner {
 
     func add(_ origin: RepairJob.Origin, _ work: RepairJob.Work) {
         lastJob += 1
-        jobs.append(RepairJob(id: lastJob, origin: origin, work: work))
+        jobs.append(RepairJob(id: lastJob, origin: origin, begunAt: now(), work: work))
     }
 
     func openReader() throws -> OutboxReader {

@@ -23,13 +23,16 @@ struct RepairJob {
 
     let id: Int64
     let origin: Origin
+    /// In monotonic milliseconds.
+    let begunAt: Int64
     var work: Work
     private(set) var confirmed: Place?
     /// All of it went out; what is in flight of it may still be refused or lost.
     var isSent = false
 
-    init(id: Int64, origin: Origin, work: Work) {
+    init(id: Int64, origin: Origin, begunAt: Int64, work: Work) {
         self.id = id
+        self.begunAt = begunAt
         self.origin = origin
         self.work = work
         confirmed = place

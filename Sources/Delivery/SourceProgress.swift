@@ -1,0 +1,26 @@
+package import Inventory
+
+/// How many records of a source became what.
+package struct SourceCounts: Sendable, Equatable {
+    package var events: Int64 = 0
+    package var ignored: Int64 = 0
+    package var rejected: Int64 = 0
+
+    package init() {}
+
+    package mutating func add(_ other: SourceCounts) {
+        events += other.events
+        ignored += other.ignored
+        rejected += other.rejected
+    }
+}
+
+/// How far capture is with a source, since the agent's start.
+package struct SourceProgress: Sendable {
+    /// `ok`, or why it is not read; nil before the first look.
+    package var status: String?
+    /// Since when it has more than was read, in monotonic milliseconds; nil: it is caught up.
+    package var behindSince: Int64?
+    package var lastRecord: Timestamp?
+    package var counts = SourceCounts()
+}

@@ -1,0 +1,69 @@
+package import Inventory
+import SQLite
+
+/// Who stopped the reading of a source, and when.
+package struct SourcePause: Sendable, Equatable {
+    package var actor: String
+    package var at: Timestamp
+}
+
+// What technicians decide of a source is a fact in the outbox, so that it outlives a restart: `paused:<source>` is the
+// moment and the actor, `rewind:<source>` the first moment whose files count, until a checkpoint is stored again.
+
+enum SourceControls {
+    static func pause(of source: String, _ journal: Journal) throws -> SourcePause? {
+        let parts = try journal.fact("paused:\(source)")?.split(separator: " ", maxSplits: 1)
+        guard let parts, parts.count == 2, let at = Int64(parts[0]) else { return nil }
+        return SourcePause(actor: String(parts[1]), at: Timestamp(milliseconds: at))
+    }
+
+    static func rewind(of source: String, _ journal: Journal) throws -> Timestamp? {
+        try journal.fact("rewind:\(source)").flatMap { Int64($0) }.map { Timestamp(milliseconds: $0) }
+    }
+}
+
+extension Outbox {
+    /// The source is not read from the next `openSources` on, whatever happens to the agent. Durable on return.
+    package func pauseSource(_ name: String, actor: String, now: Timestamp) throws {
+        try control(name, "pause", actor: actor, now: now, outcome: "paused") { journal in
+            try journal.setFact("paused:\(name)", "\(now.milliseconds) \(actor)")
+        }
+    }
+
+    /// False when it was not paused. Durable on return.
+    package func resumeSource(_ name: String, actor: String, now: Timestamp) throws -> Bool {
+        let pause = try write { try SourceControls.pause(of: name, $0) }
+        guard pause != nil else { return false }
+        try control(name, "resume", actor: actor, now: now, outcome: "resumed") { journal in
+            try journal.forgetFact("paused:\(name)")
+        }
+        return true
+    }
+
+    /// Forgets where the source stands: it is read again, files that were last changed before `moment` left out. What is
+    /// being captured of any source just now is refused: `append` throws `reopen` until sources are opened again. Records
+    /// that the outbox has seen give no second event. Durable on return.
+    package func rewindSource(_ name: String, to moment: Timestamp, words: String, actor: String, now: Timestamp) throws {
+        try control(name, "rewind", actor: actor, now: now, outcome: "read again from \(words)") { journal in
+            let delete = try journal.connection.prepare("DELETE FROM checkpoints WHERE source = ?1")
+            delete.bind(1, text: name)
+            try delete.run()
+            try journal.setFact("rewind:\(name)", "\(moment.milliseconds)")
+        }
+    }
+
+    /// A source whose reading is being changed is opened anew with all others, so that nothing read before counts.
+    private func control(
+        _ source: String, _ action: String, actor: String, now: Timestamp, outcome: String,
+        _ change: (Journal) throws -> Void
+    ) throws {
+        try write(now, reopening: true) { journal in
+            try journal.connection.transaction {
+                try change(journal)
+                let entry = AuditEntry(at: now, actor: actor, action: action, subject: source, outcome: outcome)
+                try AuditLog.insert(entry, journal.connection)
+            }
+            journal.upkeep.progress = nil
+        }
+    }
+}
