@@ -7,26 +7,29 @@ struct EventMoments: Equatable {
     var occurred: Int64
     var captured: Int64
 
-    /// Both stand near the end of an encoded event, in a form of fixed width; a quote within a JSON text is escaped, so the
-    /// names with their quotes are found as members only. Nil for a tombstone, which has neither.
+    /// Both stand near the end of an encoded event, in this order and in a form of fixed width; a quote within a JSON text is
+    /// escaped, so the names with their quotes are found as members only. Nil for a tombstone, which has neither.
     init?(payload: UnsafeRawBufferPointer) {
-        let end = UnsafeRawBufferPointer(rebasing: payload.suffix(Self.window))
-        guard let occurred = Self.moment(after: "\"occurred_at\":\"", in: end),
-            let captured = Self.moment(after: "\"captured_at\":\"", in: end)
+        var rest = UnsafeRawBufferPointer(rebasing: payload.suffix(Self.window))
+        guard let occurred = Self.moment(after: "\"occurred_at\":\"", in: &rest),
+            let captured = Self.moment(after: "\"captured_at\":\"", in: &rest)
         else { return nil }
         (self.occurred, self.captured) = (occurred, captured)
     }
 
     private static let window = 256
+    private static let momentWidth = 24
 
-    private static func moment(after name: StaticString, in bytes: UnsafeRawBufferPointer) -> Int64? {
-        guard let base = bytes.baseAddress,
-            let found = memmem(base, bytes.count, name.utf8Start, name.utf8CodeUnitCount)
-        else { return nil }
-        let start = UnsafeRawPointer(found) - base + name.utf8CodeUnitCount
-        guard start + 24 <= bytes.count else { return nil }
-        func number(_ place: Int, _ width: Int) -> Int {
-            (start + place..<start + place + width).reduce(0) { $0 * 10 + Int(bytes[$1]) - 0x30 }
+    /// Moves `bytes` on behind what it found.
+    private static func moment(after name: StaticString, in bytes: inout UnsafeRawBufferPointer) -> Int64? {
+        let width = name.utf8CodeUnitCount
+        guard let base = bytes.baseAddress, bytes.count >= width + momentWidth else { return nil }
+        let places = 0...(bytes.count - width - momentWidth)
+        guard let found = places.first(where: { memcmp(base + $0, name.utf8Start, width) == 0 }) else { return nil }
+        let text = UnsafeRawBufferPointer(start: base + found + width, count: momentWidth)
+        bytes = UnsafeRawBufferPointer(rebasing: bytes[(found + width + momentWidth)...])
+        func number(_ place: Int, _ digits: Int) -> Int {
+            (place..<place + digits).reduce(0) { $0 * 10 + Int(text[$1]) - 0x30 }
         }
         return Timestamp(
             year: number(0, 4), month: number(5, 2), day: number(8, 2), hour: number(11, 2), minute: number(14, 2),
