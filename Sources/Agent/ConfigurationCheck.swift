@@ -14,6 +14,9 @@ package struct ConfigurationCheck {
     package func run() throws -> [String] {
         var lines = configuration.unreadableCredentials.map { "warning: \($0); the service may read it" }
         lines += dataDirectory()
+        if let page = configuration.page, !page.isLoopback {
+            lines.append("warning: whoever reaches \(page) reads the page: SKUs, file names, who repaired what")
+        }
         lines += ["site \(configuration.site.tenant)/\(configuration.site.site), shard \(configuration.site.shard)"]
         for source in configuration.sources {
             _ = try SourcePipeline(source, site: configuration.site, rules: configuration.inventory, checkpoint: nil)

@@ -19,14 +19,16 @@ final class Housekeeping {
     private static let treePages = 100
     private let service: ServiceNotification
     private let pulse: Pulse
+    private var sampler: LagSampler
     private var nextPrune: Int64 = 0
     private var nextSign: Int64 = 0
     private var nextTrim: Int64 = 0
 
     init(
-        outbox: Outbox, watermarks: Watermarks, stop: StopFlag, logger: Logger, service: ServiceNotification,
-        pulse: Pulse
+        outbox: Outbox, report: DeliveryReport, watermarks: Watermarks, stop: StopFlag, logger: Logger,
+        service: ServiceNotification, pulse: Pulse
     ) {
+        sampler = LagSampler(outbox: outbox, report: report, monotonic: Clocks.monotonic())
         self.service = service
         self.pulse = pulse
         self.outbox = outbox
@@ -39,10 +41,18 @@ final class Housekeeping {
         while !stop.isSet {
             watermarks.wait(milliseconds: Int32(clamping: min(1_000, max(1, nextPrune - Clocks.monotonic()))))
             turn()
+            sampleLag()
             signLife()
             giveMemoryBack()
         }
         turn()
+        sampleLag(isLast: true)
+    }
+
+    private func sampleLag(isLast: Bool = false) {
+        do { try sampler.turn(now: Clocks.wall(), monotonic: Clocks.monotonic(), isLast: isLast) } catch {
+            logger.error("the history of lag could not be kept", metadata: ["error": "\(error)"])
+        }
     }
 
     /// Gives memory back four times a minute, and first right after the start: a burst must not stay in the resident size for

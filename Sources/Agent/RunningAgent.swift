@@ -50,8 +50,9 @@ package final class RunningAgent {
         mallopt(M_ARENA_MAX, 2)
         service = ServiceNotification(environment: environment)
         control = try ControlServer(
-            path: configuration.controlSocket,
-            desk: ControlDesk(current: current, outbox: outbox, report: report, board: board), logger: logger)
+            path: configuration.controlSocket, page: configuration.page,
+            desk: ControlDesk(current: current, outbox: outbox, report: report, board: board, pulse: pulse),
+            logger: logger)
         session = MQTTSession(options: configuration.mqtt) { [board] in
             Publisher(
                 outbox: outbox, settings: delivery, report: report, watermarks: watermarks, board: board,
@@ -100,9 +101,10 @@ package final class RunningAgent {
     private func start() {
         session.start()
         threads.append(
-            OwnedThread(name: "waybill-keep") { [outbox, watermarks, stop, service, pulse, logger] in
+            OwnedThread(name: "waybill-keep") { [outbox, report, watermarks, stop, service, pulse, logger] in
                 Housekeeping(
-                    outbox: outbox, watermarks: watermarks, stop: stop, logger: logger, service: service, pulse: pulse
+                    outbox: outbox, report: report, watermarks: watermarks, stop: stop, logger: logger,
+                    service: service, pulse: pulse
                 ).run()
             })
         threads.append(

@@ -101,8 +101,10 @@ package final class DeliveryReport: Sendable {
 
     package func paused(_ reason: String?) { tell(reason, .paused) }
 
-    /// The local page cannot be served.
-    package func pageFailed(_ reason: String) { tell(reason, .page) }
+    /// Why the local page cannot be served; nil: it is.
+    package func page(_ reason: String?) {
+        if tell(reason, .page), let reason { onTrouble(reason) }
+    }
 
     /// By lane, in words, what waits too long.
     func late(_ words: [Lane: String]) {

@@ -23,4 +23,6 @@ package struct SourceProgress: Sendable {
     package var behindSince: Int64?
     package var lastRecord: Timestamp?
     package var counts = SourceCounts()
+
+    package init() {}
 }

@@ -202,7 +202,7 @@ package final class Outbox: Sendable {
     package func room() throws -> Room {
         if let damage = try leaveDamaged() { return .paused(damage) }
         let usage = try write { try Retention.usage($0) }
-        let free = Retention.freeBytes(options.directory)
+        let free = Self.freeBytes(options.directory)
         return writer.withLock { writer in
             let decision = RoomRule(limit: options.limitBytes, reserve: options.reserveBytes)
                 .decide(used: usage, free: free, isPaused: writer.isPaused)

@@ -149,12 +149,6 @@ struct Retention {
         return stat(journal.path + "-wal", &status) == 0 ? Int64(status.st_size) : 0
     }
 
-    static func freeBytes(_ directory: String) -> Int64 {
-        var status = statvfs()
-        guard statvfs(directory, &status) == 0 else { return .max }
-        return Int64(status.f_bavail) * Int64(status.f_frsize)
-    }
-
     static func positions(_ journal: Journal) throws -> [(source: String, position: String)] {
         var oldest = Int64.max
         for lane in Lane.allCases {
@@ -232,5 +226,14 @@ struct AckedLane {
 
     func store(_ connection: Connection) throws {
         try connection.execute("UPDATE lanes SET kept = kept - \(taken) WHERE epoch = \(epoch) AND lane = \(lane)")
+    }
+}
+
+extension Outbox {
+    /// What a directory's filesystem has left for this user; very many where that cannot be known.
+    package static func freeBytes(_ directory: String) -> Int64 {
+        var status = statvfs()
+        guard statvfs(directory, &status) == 0 else { return .max }
+        return Int64(status.f_bavail) * Int64(status.f_frsize)
     }
 }

@@ -23,6 +23,11 @@ enum SourceControls {
 }
 
 extension Outbox {
+    /// Nil while it may be read.
+    package func sourcePause(_ name: String) throws -> SourcePause? {
+        try write { try SourceControls.pause(of: name, $0) }
+    }
+
     /// The source is not read from the next `openSources` on, whatever happens to the agent. Durable on return.
     package func pauseSource(_ name: String, actor: String, now: Timestamp) throws {
         try control(name, "pause", actor: actor, now: now, outcome: "paused") { journal in
@@ -32,8 +37,7 @@ extension Outbox {
 
     /// False when it was not paused. Durable on return.
     package func resumeSource(_ name: String, actor: String, now: Timestamp) throws -> Bool {
-        let pause = try write { try SourceControls.pause(of: name, $0) }
-        guard pause != nil else { return false }
+        guard try sourcePause(name) != nil else { return false }
         try control(name, "resume", actor: actor, now: now, outcome: "resumed") { journal in
             try journal.forgetFact("paused:\(name)")
         }
@@ -43,7 +47,8 @@ extension Outbox {
     /// Forgets where the source stands: it is read again, files that were last changed before `moment` left out. What is
     /// being captured of any source just now is refused: `append` throws `reopen` until sources are opened again. Records
     /// that the outbox has seen give no second event. Durable on return.
-    package func rewindSource(_ name: String, to moment: Timestamp, words: String, actor: String, now: Timestamp) throws {
+    package func rewindSource(_ name: String, to moment: Timestamp, words: String, actor: String, now: Timestamp) throws
+    {
         try control(name, "rewind", actor: actor, now: now, outcome: "read again from \(words)") { journal in
             let delete = try journal.connection.prepare("DELETE FROM checkpoints WHERE source = ?1")
             delete.bind(1, text: name)

@@ -8,6 +8,9 @@ struct ControlOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The agent's control socket.", valueName: "path"))
     var socket = "/run/waybill/control.sock"
 
+    @OptionGroup var look: StyleOptions
+
+    var style: Style { look.style }
     var client: ControlClient { ControlClient(path: socket) }
 }
 
@@ -54,13 +57,4 @@ func printJSON(_ document: some Encodable) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     printLine(String(decoding: try encoder.encode(document), as: UTF8.self))
-}
-
-/// The lanes as a small table.
-func laneTable(_ lanes: [StatusDocument.LaneLine]) -> [String] {
-    let heading = padded("lane", 10) + ["head", "acked", "backlog"].map { rightAligned($0, 12) }.joined()
-    return [heading]
-        + lanes.map { lane in
-            padded(lane.name, 10) + [lane.head, lane.acked, lane.backlog].map { rightAligned("\($0)", 12) }.joined()
-        }
 }

@@ -46,7 +46,7 @@ struct MonitorCommand: ParsableCommand {
             case .notRunning(let path): return (.critical, "no agent answers at \(path)")
             case .notPermitted(let path): return (.unknown, "this user may not talk to the agent at \(path)")
             case .noSuchThing: return (.unknown, "the agent is of another version")
-            case .failed(let why): return (.unknown, plain(why))
+            case .failed(let why): return (.critical, plain(why))
             }
         } catch { return (.unknown, "the agent's answer cannot be read") }
     }

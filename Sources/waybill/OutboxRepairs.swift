@@ -29,7 +29,10 @@ extension OutboxCommand {
             let status = try asking { try control.client.get(StatusDocument.self, "/v1/status") }
             let waiting = status.lanes.reduce(0) { $0 + $1.backlog }
             let words = "a new epoch after \(status.epoch); \(waiting) events that wait move into it"
-            if dryRun { return printLine("would begin \(words)") }
+            if dryRun {
+                guard json else { return printLine("would begin \(words)") }
+                return try printJSON(ResetPlanDocument(after: status.epoch, moves: waiting))
+            }
             if !yes { try confirm("This begins \(words).", answer: status.site) }
             let done = try asking { try control.client.post(ResetDocument.self, "/v1/outbox/reset") }
             if json { return try printJSON(done) }

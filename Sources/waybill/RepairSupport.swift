@@ -30,43 +30,45 @@ func confirm(_ question: String, answer: String = "yes") throws {
 
 /// A repair's way from the order to its end, for `replay` and `resync`.
 struct RepairRun {
-    let client: ControlClient
+    let control: ControlOptions
     let asJSON: Bool
+    private static let lookInterval: Int32 = 200
+
+    init(_ control: ControlOptions, asJSON: Bool) {
+        self.control = control
+        self.asJSON = asJSON
+    }
 
     /// What the order would do; a refusal ends it with exit 5.
     func plan(_ target: String) throws -> RepairDocument { try order(target + "&dry_run=1") }
 
     func order(_ target: String) throws -> RepairDocument {
-        let lines = try asking { () -> [String] in
-            var lines: [String] = []
-            try client.each(target, method: "POST") { lines.append($0) }
-            return lines
-        }
-        let data = Data((lines.first ?? "").utf8)
-        if let refusal = try? JSONDecoder().decode(RefusalDocument.self, from: data) {
-            printError("this cannot be sent again")
-            printError("  \(refusal.refused)")
-            printError("  see waybill outbox for what is kept, and agent.conf for who may be answered")
-            throw Exit.noSuchThing
-        }
-        return try JSONDecoder().decode(RepairDocument.self, from: data)
+        try control.order(
+            RepairDocument.self, target, otherwise: "this cannot be sent again",
+            "see waybill outbox for what is kept, and agent.conf for who may be answered")
     }
 
     /// Waits for the end. Ctrl-C ends the waiting, not the work.
     func follow(_ document: RepairDocument) throws {
         guard var state = document.state else { return }
+        let interruption = Interruption()
+        var progress = ProgressReport()
         if !asJSON { printError("order \(state.id); Ctrl-C ends the waiting, the agent goes on") }
-        var told: Int64 = -1
         while state.status == .waiting || state.status == .running {
-            poll(nil, 0, 200)
-            state = try asking { try client.get(RepairState.self, "/v1/repairs/\(state.id)") }
-            if !asJSON, isatty(STDERR_FILENO) == 1, state.sent != told {
-                told = state.sent
-                printError("  \(state.sent)\(state.total.map { " of \($0)" } ?? "") sent")
-            }
+            if interruption.wait(milliseconds: Self.lookInterval) { throw leave(state, &progress) }
+            state = try asking { try control.client.get(RepairState.self, "/v1/repairs/\(state.id)") }
+            progress.show(state.sent, of: state.total)
         }
+        progress.end()
         if asJSON { try printJSON(state) } else { printLine(words(state)) }
         if state.status == .failed { throw state.sent > 0 ? Exit.partlyDone : Exit.failed }
+    }
+
+    private func leave(_ state: RepairState, _ progress: inout ProgressReport) -> ExitCode {
+        progress.end()
+        printError("not waiting any more; the agent goes on with order \(state.id), \(state.sent) sent so far")
+        printError("  what becomes of it: waybill audit")
+        return Exit.interrupted
     }
 
     private func words(_ state: RepairState) -> String {

@@ -39,7 +39,7 @@ struct ReplayCommand: ParsableCommand {
     var json = false
 
     func run() throws {
-        let run = RepairRun(client: control.client, asJSON: json)
+        let run = RepairRun(control, asJSON: json)
         let target =
             "/v1/replay?"
             + query([
@@ -98,7 +98,7 @@ struct ResyncCommand: ParsableCommand {
     }
 
     func run() throws {
-        let run = RepairRun(client: control.client, asJSON: json)
+        let run = RepairRun(control, asJSON: json)
         let target = "/v1/resync?" + query([("requester", toRequester), ("sku", sku), ("location", location)])
         let plan = try run.plan(target)
         if dryRun {

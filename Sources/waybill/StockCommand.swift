@@ -73,7 +73,8 @@ struct WhyCommand: ParsableCommand {
 
     func run() throws {
         let lines = try asking {
-            try control.client.lines("/v1/why?" + query([("sku", sku), ("location", location)]))
+            // It reads all that is kept: a minute for a large outbox on a slow disk.
+            try control.client.lines("/v1/why?" + query([("sku", sku), ("location", location)]), seconds: 600)
         }
         guard !lines.isEmpty else {
             printError("no event of SKU \(sku)\(location.map { " at \($0)" } ?? "") is kept")

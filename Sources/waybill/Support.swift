@@ -5,12 +5,14 @@ import Glibc
 /// Exit codes, documented and never reused.
 enum Exit {
     static let failed = ExitCode(1)
+    static let usage = ExitCode(2)
     static let notRunning = ExitCode(3)
     static let noPermission = ExitCode(4)
     static let noSuchThing = ExitCode(5)
     static let notConfirmed = ExitCode(6)
     static let partlyDone = ExitCode(7)
     static let configuration = ExitCode(78)
+    static let interrupted = ExitCode(130)
 }
 
 func printError(_ text: String) { writeLine("waybill: \(text)", to: STDERR_FILENO) }
@@ -23,8 +25,12 @@ func printTaken(_ text: String) -> Bool { writeLine(text, to: STDOUT_FILENO) }
 
 /// False when nobody takes it any more.
 @discardableResult
-private func writeLine(_ text: String, to descriptor: Int32) -> Bool {
-    var rest = Array((text + "\n").utf8)[...]
+private func writeLine(_ text: String, to descriptor: Int32) -> Bool { writeText(text + "\n", to: descriptor) }
+
+/// The same without the line's end.
+@discardableResult
+func writeText(_ text: String, to descriptor: Int32) -> Bool {
+    var rest = Array(text.utf8)[...]
     while !rest.isEmpty {
         let count = rest.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
         if count < 0, errno == EINTR { continue }

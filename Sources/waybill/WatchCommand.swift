@@ -42,9 +42,19 @@ struct WatchCommand: ParsableCommand {
         var data: Payload
     }
 
+    private struct Stored: Decodable { var event: Event }
+
+    /// The row of an event within a line of `/v1/events`.
+    static func row(stored line: String) -> String {
+        (try? JSONDecoder().decode(Stored.self, from: Data(line.utf8))).map { row($0.event) } ?? line
+    }
+
     /// Lane, sequence, time, type, SKU, place, quantity and the stock after it.
     static func row(_ line: String) -> String {
-        guard let event = try? JSONDecoder().decode(Event.self, from: Data(line.utf8)) else { return line }
+        (try? JSONDecoder().decode(Event.self, from: Data(line.utf8))).map { row($0) } ?? line
+    }
+
+    private static func row(_ event: Event) -> String {
         let balance = event.data.balances?.first
         let number = String(event.sequence.drop { $0 == "0" })
         return [

@@ -22,8 +22,8 @@ struct HousekeepingTests {
         let (watermarks, stop) = (Watermarks(), StopFlag())
         let thread = OwnedThread(name: "test-keep") {
             Housekeeping(
-                outbox: outbox, watermarks: watermarks, stop: stop, logger: Logger(label: "test"),
-                service: ServiceNotification(environment: { _ in nil }), pulse: Pulse()
+                outbox: outbox, report: DeliveryReport(now: Clocks.wall) { _ in }, watermarks: watermarks, stop: stop,
+                logger: Logger(label: "test"), service: ServiceNotification(environment: { _ in nil }), pulse: Pulse()
             ).run()
         }
         let reader = try outbox.reader()

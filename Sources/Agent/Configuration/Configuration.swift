@@ -15,6 +15,8 @@ package struct Configuration: Sendable {
     package var sources: [SourceDefinition]
     /// Where the running agent answers the commands.
     package var controlSocket: String
+    /// Where the local page is served, if anywhere.
+    package var page: PageAddress?
     /// Credentials that are there and cannot be read, in words: a run refuses them, a check outside the service only
     /// says so.
     package var unreadableCredentials: [String] = []
@@ -45,6 +47,7 @@ extension Configuration {
         if "\(mqtt)" != "\(other.mqtt)" || !isSameDelivery { tables.append("mqtt, lanes") }
         if delivery.commands != other.delivery.commands { tables.append("commands") }
         if controlSocket != other.controlSocket || outbox.directory != other.outbox.directory { tables.append("agent") }
+        if page != other.page { tables.append("http") }
         if inventory != other.inventory { tables.append("inventory") }
         return tables
     }

@@ -61,7 +61,8 @@ enum ConfigurationKeys {
         "source.format.type": ["fixed", "jsonl", "xml", "x12", "edifact", "idoc"],
     ]
 
-    static let all: [ConfigurationKey] = site + mqtt + agent + outbox + lanes + commands + inventory + later + source
+    static let all: [ConfigurationKey] =
+        site + mqtt + agent + http + outbox + lanes + commands + inventory + later + source
 
     private static let site = [
         ConfigurationKey("site", .table),
@@ -103,6 +104,13 @@ enum ConfigurationKeys {
         ConfigurationKey("agent.control_socket", .text, "\"/run/waybill/control.sock\"", ""),
         ConfigurationKey(
             "agent.credentials_dir", .text, "\"/etc/waybill/credentials\"", "$CREDENTIALS_DIRECTORY wins"),
+    ]
+
+    private static let http = [
+        ConfigurationKey("http", .table),
+        ConfigurationKey(
+            "http.listen", .text, "",
+            "where the local page, /metrics and /healthz are served, e.g. \"127.0.0.1:8321\"; unset: nowhere"),
     ]
 
     private static let outbox = [
@@ -151,7 +159,7 @@ enum ConfigurationKeys {
         ConfigurationKey("inventory.unused", .texts, "[]", "buckets this WMS does not know, e.g. [\"damaged\"]"),
     ]
 
-    private static let later = ["http", "reconcile", "availability"].map {
+    private static let later = ["reconcile", "availability"].map {
         ConfigurationKey($0, .table, isLater: true)
     }
 

@@ -100,6 +100,7 @@ struct ConfigurationReader {
         let credentials = resolve(agent.text("credentials_dir") ?? "/etc/waybill/credentials")
         let controlSocket = resolve(agent.text("control_socket") ?? "/run/waybill/control.sock")
         agent.finish()
+        let page = page(root.table("http"))
         let sourceTables = root.tables("source")
         let sources = sourceTables.map { source($0, timeZone: timeZone, scratch: dataDirectory) }
         if sources.isEmpty { root.problems.add(root.place, "at least one [[source]] is needed") }
@@ -120,7 +121,16 @@ struct ConfigurationReader {
         root.finish()
         return Configuration(
             site: site, timeZone: timeZone, mqtt: mqtt, delivery: delivery, outbox: outbox, inventory: rules,
-            sources: sources, controlSocket: controlSocket, unreadableCredentials: unreadable)
+            sources: sources, controlSocket: controlSocket, page: page,
+            unreadableCredentials: unreadable)
+    }
+
+    private func page(_ table: ConfigurationTable) -> PageAddress? {
+        defer { table.finish() }
+        guard let text = table.text("listen") else { return nil }
+        let address = PageAddress(text)
+        if address == nil { table.wrong("listen", "wants an address and a port such as 127.0.0.1:8321") }
+        return address
     }
 
     private func reportTwins(_ tables: [ConfigurationTable], _ sources: [SourceDefinition]) {

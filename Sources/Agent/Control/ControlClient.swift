@@ -1,3 +1,4 @@
+import CLinux
 import FoundationEssentials
 import Glibc
 
@@ -12,13 +13,17 @@ package struct ControlClient {
 
     private let path: String
 
+    /// What an agent that is well answers at once, it answers within this many seconds.
+    package static let patience = 10
+
     package init(path: String) { self.path = path }
 
+    /// Fails when no answer comes within 10 s.
     package func get<T: Decodable>(_ type: T.Type, _ target: String) throws -> T {
-        try first(type) { try each(target, $0) }
+        try first(type) { try each(target, seconds: Self.patience, $0) }
     }
 
-    /// `content`: what the request carries, at most 1 MiB.
+    /// `content`: what the request carries, at most 1 MiB. Waits as long as the work takes.
     package func post<T: Decodable>(_ type: T.Type, _ target: String, content: [UInt8] = []) throws -> T {
         try first(type) { try each(target, method: "POST", content: content, $0) }
     }
@@ -30,19 +35,21 @@ package struct ControlClient {
         return try JSONDecoder().decode(type, from: Data(first.utf8))
     }
 
-    /// The answer's lines.
-    package func lines(_ target: String) throws -> [String] {
+    /// The answer's lines; fails when none comes within `seconds`.
+    package func lines(_ target: String, seconds: Int = patience) throws -> [String] {
         var found: [String] = []
-        try each(target) { found.append($0) }
+        try each(target, seconds: seconds) { found.append($0) }
         return found
     }
 
-    /// Hands on each line as it arrives, until the agent ends the answer.
+    /// Hands on each line as it arrives, until the agent ends the answer. `seconds`: the longest silence; nil: any.
     package func each(
-        _ target: String, method: String = "GET", content: [UInt8] = [], _ body: (String) throws -> Void
+        _ target: String, method: String = "GET", content: [UInt8] = [], seconds: Int? = nil,
+        _ body: (String) throws -> Void
     ) throws {
         let descriptor = try connect()
         defer { close(descriptor) }
+        if let seconds { limitSilence(descriptor, seconds) }
         let head = "\(method) \(target) HTTP/1.1\r\nHost: waybill\r\nContent-Length: \(content.count)\r\n"
         var request = (Array("\(head)Connection: close\r\n\r\n".utf8) + content)[...]
         while !request.isEmpty {
@@ -54,10 +61,19 @@ package struct ControlClient {
         var buffer = [UInt8](repeating: 0, count: 1 << 16)
         while !answer.isComplete {
             let count = recv(descriptor, &buffer, buffer.count, 0)
+            if count < 0, errno == EINTR { continue }
+            if count < 0, errno == EAGAIN { throw Failure.failed("it runs, and gives no answer") }
             if count <= 0 { break }
             for line in try answer.take(buffer[..<count]) { try body(line) }
         }
         for line in answer.rest { try body(line) }
+    }
+
+    private func limitSilence(_ descriptor: Int32, _ seconds: Int) {
+        var limit = timeval(tv_sec: seconds, tv_usec: 0)
+        for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
+            setsockopt(descriptor, SOL_SOCKET, option, &limit, socklen_t(MemoryLayout<timeval>.size))
+        }
     }
 
     private func connect() throws -> Int32 {

@@ -83,11 +83,13 @@ extension ControlDesk {
     }
 
     func audit(before id: Int64?, limit: Int64) throws -> [AuditDocument] {
-        try outbox.reader().audit(before: id, limit: limit).map {
-            AuditDocument(
-                id: $0.id, at: $0.at.description, actor: $0.actor, action: $0.action, subject: $0.subject,
-                outcome: $0.outcome)
-        }
+        try outbox.reader().audit(before: id, limit: limit).map(Self.document)
+    }
+
+    static func document(_ entry: AuditEntry) -> AuditDocument {
+        AuditDocument(
+            id: entry.id, at: entry.at.description, actor: entry.actor, action: entry.action, subject: entry.subject,
+            outcome: entry.outcome)
     }
 
     /// Everything behind a SKU's balances, in the order of time; the newest events where there are very many.

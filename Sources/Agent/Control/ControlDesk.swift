@@ -9,37 +9,22 @@ import Outbox
 
 /// Answers what the control socket is asked; safe from any thread.
 final class ControlDesk: Sendable {
-    private let current: CurrentConfiguration
+    let current: CurrentConfiguration
     var configuration: Configuration { current.value }
     let outbox: Outbox
-    private let report: DeliveryReport
+    let report: DeliveryReport
     let board: RepairBoard
-    private let startedAt: String
+    let pulse: Pulse
+    let startedAt = Clocks.wall()
 
-    init(current: CurrentConfiguration, outbox: Outbox, report: DeliveryReport, board: RepairBoard) {
+    init(
+        current: CurrentConfiguration, outbox: Outbox, report: DeliveryReport, board: RepairBoard, pulse: Pulse
+    ) {
         self.board = board
         self.current = current
         self.outbox = outbox
         self.report = report
-        startedAt = Clocks.wall().description
-    }
-
-    func status() throws -> StatusDocument {
-        let progress = outbox.progress
-        let reader = try outbox.reader()
-        let reasons = report.healthReasons
-        let statuses = Dictionary(
-            report.sourceLines(positions: [:], now: Clocks.monotonic()).map { ($0.name, $0.status) },
-            uniquingKeysWith: { first, _ in first })
-        let sources = try configuration.sources.map {
-            StatusDocument.SourceLine(
-                name: $0.name, status: statuses[$0.name] ?? "starting", rejects: try reader.openRejects($0.name))
-        }
-        return StatusDocument(
-            version: WaybillVersion.text, tenant: configuration.site.tenant, site: configuration.site.site,
-            pid: getpid(), at: Clocks.wall().description, startedAt: startedAt, epoch: progress.epoch.text,
-            isConnected: report.isConnected, health: reasons.isEmpty ? "ok" : "degraded", reasons: reasons,
-            lanes: Self.lanes(progress), receipts: try receipts(), sources: sources, process: Self.usage())
+        self.pulse = pulse
     }
 
     func outboxDocument() throws -> OutboxDocument {
@@ -49,14 +34,16 @@ final class ControlDesk: Sendable {
         case .open: room = "open"
         case .paused(let reason): room = reason
         }
+        let reader = try outbox.reader()
         let positions = try outbox.sourcePositions().map {
             OutboxDocument.SourceLine(name: $0.source, position: $0.position)
         }
         return OutboxDocument(
             path: outbox.path, instance: outbox.instance, epoch: progress.epoch.text,
             fileBytes: Self.size(outbox.path), walBytes: Self.size(outbox.path + "-wal"),
-            limitBytes: outbox.options.limitBytes, room: room, rejects: try outbox.reader().openRejects(nil),
-            setAside: outbox.asides, lanes: Self.lanes(progress), sources: positions)
+            limitBytes: outbox.options.limitBytes, room: room, rejects: try reader.openRejects(nil),
+            setAside: outbox.asides, lanes: try Self.lanes(progress, reader),
+            sources: positions)
     }
 
     /// Reads the whole file: not for the thread that answers. Damage is told in the status from then on.
@@ -79,7 +66,9 @@ final class ControlDesk: Sendable {
 
     /// Maps the stored bytes again, or the corrected ones where there are some, by the present configuration. Nil: no
     /// such reject.
-    func retry(_ id: Int64, corrected: [UInt8] = []) throws -> OutcomeDocument? {
+    func retry(
+        _ id: Int64, corrected: [UInt8] = [], actor: String, isDryRun: Bool = false
+    ) throws -> OutcomeDocument? {
         guard let stored = try outbox.reader().reject(id) else { return nil }
         guard let definition = configuration.sources.first(where: { $0.name == stored.source }) else {
             return OutcomeDocument(
@@ -94,13 +83,31 @@ final class ControlDesk: Sendable {
         if case .reject(let reason) = record.outcome {
             return OutcomeDocument(id: id, outcome: "rejected", events: 0, reason: "\(reason.code): \(reason.message)")
         }
-        let result = try outbox.resolve(id, with: record, now: Clocks.wall())
+        if isDryRun { return OutcomeDocument(id: id, outcome: "would be posted", events: 0, reason: nil) }
+        let how = corrected.isEmpty ? "retry" : "retry, corrected"
+        let result = try outbox.resolve(
+            id, with: record, now: Clocks.wall(), audit: Self.audit(how, stored, outcome: "appended", actor: actor))
+        noteResolved(stored)
         let outcome = result.events > 0 ? "posted" : result.rejects > 0 ? "rejected" : "suppressed"
         return OutcomeDocument(id: id, outcome: outcome, events: result.events, reason: nil)
     }
 
-    func discard(_ id: Int64) throws -> OutcomeDocument? {
-        try outbox.discard([id]) == 1 ? OutcomeDocument(id: id, outcome: "discarded", events: 0, reason: nil) : nil
+    func discard(_ id: Int64, actor: String) throws -> OutcomeDocument? {
+        guard let stored = try outbox.reader().reject(id) else { return nil }
+        let audit = Self.audit("discard", stored, outcome: "removed for good", actor: actor)
+        guard try outbox.discard([id], audit: audit) == 1 else { return nil }
+        noteResolved(stored)
+        return OutcomeDocument(id: id, outcome: "discarded", events: 0, reason: nil)
+    }
+
+    private static func audit(_ action: String, _ reject: StoredReject, outcome: String, actor: String) -> AuditEntry {
+        AuditEntry(
+            at: Clocks.wall(), actor: actor, action: action,
+            subject: "reject \(reject.id) of \(reject.source) at \(reject.position)", outcome: outcome)
+    }
+
+    private func noteResolved(_ reject: StoredReject) {
+        report.figures.resolved(after: Clocks.wall().milliseconds - reject.at.milliseconds)
     }
 
     /// Events that were appended after the given heads, at most 200 a lane, one a line; moves the heads on.
@@ -120,6 +127,20 @@ final class ControlDesk: Sendable {
         return lines
     }
 
+    /// Events of a lane as they are stored, at most `limit` (512) from a moment on or else the newest, one a line with its
+    /// place and whether the broker has it.
+    func events(of lane: Lane, since moment: Timestamp?, limit: Int64) throws -> [UInt8] {
+        let line = outbox.progress.lanes[lane]
+        let reader = try outbox.reader()
+        let first = try moment.map { try reader.firstSequence(of: lane, capturedSince: $0) }
+        let page = try reader.page(lane: lane, after: max(0, first.map { $0 - 1 } ?? line.head - limit), limit: limit)
+        return page.reduce(into: []) { bytes, event in
+            let isAcked = event.sequence <= line.acked
+            let place = "{\"schema\":1,\"lane\":\"\(lane.name)\",\"sequence\":\(event.sequence),\"acked\":\(isAcked)"
+            bytes += [UInt8](place.utf8) + [UInt8](",\"event\":".utf8) + event.payload + [UInt8]("}\n".utf8)
+        }
+    }
+
     /// Where a watch begins.
     func heads() -> (epoch: Epoch, heads: [Lane: Int64]) {
         let progress = outbox.progress
@@ -129,21 +150,7 @@ final class ControlDesk: Sendable {
 
     // MARK: parts
 
-    private func receipts() throws -> [StatusDocument.ReceiptLine] {
-        try outbox.receipts.map {
-            .init(requester: $0.requester, lane: $0.lane.name, sequence: $0.sequence, at: $0.at.description)
-        }
-    }
-
-    private static func lanes(_ progress: Progress) -> [StatusDocument.LaneLine] {
-        Lane.allCases.map { lane in
-            let line = progress.lanes[lane]
-            return StatusDocument.LaneLine(
-                name: lane.name, head: line.head, acked: line.acked, backlog: line.head - line.acked)
-        }
-    }
-
-    private static func document(_ stored: StoredReject) -> RejectDocument {
+    static func document(_ stored: StoredReject) -> RejectDocument {
         RejectDocument(
             id: stored.id, source: stored.source, at: stored.at.description, position: stored.position,
             code: stored.reason.code, message: stored.reason.message,
@@ -153,15 +160,5 @@ final class ControlDesk: Sendable {
     static func size(_ path: String) -> Int64 {
         var status = stat()
         return stat(path, &status) == 0 ? Int64(status.st_size) : 0
-    }
-
-    private static func usage() -> StatusDocument.Usage {
-        var usage = rusage()
-        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
-        let pages = (FileBytes.text("/proc/self/statm") ?? "").split(separator: " ").dropFirst().first.flatMap {
-            Int64($0)
-        }
-        return StatusDocument.Usage(
-            cpuSeconds: usage.cpuSeconds, residentBytes: (pages ?? 0) * Int64(sysconf(Int32(_SC_PAGESIZE))))
     }
 }

@@ -18,13 +18,14 @@ final class ControlServer {
     private let failure = FailureNote()
     private let services: ServiceGroup
     private let executor: EventLoopExecutor
+    private var page: PageServer?
 
     private final class FailureNote: Sendable {
         let text = Mutex<String?>(nil)
     }
 
     /// Returns when the socket listens; throws `ControlError` otherwise.
-    init(path: String, desk: ControlDesk, logger: Logger) throws {
+    init(path: String, page: PageAddress?, desk: ControlDesk, logger: Logger) throws {
         socketPath = try ControlSocketPath(path)
         self.desk = desk
         var quiet = logger
@@ -52,12 +53,14 @@ final class ControlServer {
                 hint: "check [agent] control_socket and the rights of its directory")
         }
         socketPath.claim()
+        self.page = page.map { PageServer(at: $0, desk: desk, group: group, logger: quiet) }
     }
 
     /// Lets nobody in any more and ends what is being answered; within 5 s.
     func stop() {
         // First, since a connection that comes while the server ends is lost to both sides.
         socketPath.release()
+        page?.stop()
         Task(executorPreference: executor) { [services] in await services.triggerGracefulShutdown() }
         hasEnded.wait(milliseconds: 5_000)
         if hasEnded.isSet { group.shutdownGracefully { _ in } }
@@ -68,11 +71,7 @@ final class ControlServer {
     private static func router(_ desk: ControlDesk) -> Router<ControlContext> {
         let router = Router(context: ControlContext.self)
         router.get("/v1/status") { _, _ in try answer(try desk.status()) }
-        router.get("/metrics") { _, _ in
-            Response(
-                status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
-                body: ResponseBody(byteBuffer: ByteBuffer(string: try desk.metrics())))
-        }
+        LookingRoutes.add(to: router, desk)
         router.get("/v1/outbox") { _, _ in try answer(try desk.outboxDocument()) }
         router.post("/v1/outbox/verify") { _, _ in
             try answer(try await NIOThreadPool.singleton.runIfActive { try desk.verify() })
@@ -86,9 +85,26 @@ final class ControlServer {
         router.get("/v1/rejects/:id") { _, context in try answer(try desk.reject(try id(context))) }
         router.post("/v1/rejects/:id/retry") { request, context in
             let corrected = try await request.body.collect(upTo: 1 << 20)
-            return try answer(try desk.retry(try id(context), corrected: [UInt8](buffer: corrected)))
+            let isDryRun = request.uri.queryParameters["dry_run"] == "1"
+            return try answer(
+                try desk.retry(
+                    try id(context), corrected: [UInt8](buffer: corrected), actor: await context.actor(),
+                    isDryRun: isDryRun))
         }
-        router.post("/v1/rejects/:id/discard") { _, context in try answer(try desk.discard(try id(context))) }
+        router.post("/v1/rejects/:id/discard") { _, context in
+            try answer(try desk.discard(try id(context), actor: await context.actor()))
+        }
+        router.get("/v1/events") { request, _ in
+            let query = request.uri.queryParameters
+            guard let lane = Lane(name: query["lane"].map { String($0) } ?? "") else {
+                return Response(status: .notFound)
+            }
+            let limit = min(512, max(1, query["limit"].flatMap { Int64($0) } ?? 50))
+            let since = query["since"].flatMap { Timestamp(rfc3339: String($0)) }
+            let lines = try desk.events(of: lane, since: since, limit: limit)
+            return Response(status: .ok, body: ResponseBody(byteBuffer: ByteBuffer(bytes: lines)))
+        }
+        addSources(to: router, desk)
         addRepairs(to: router, desk)
         router.get("/v1/watch") { _, _ in Response(status: .ok, body: watch(desk)) }
         return router

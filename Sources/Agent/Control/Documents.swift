@@ -21,62 +21,6 @@ package struct CheckDocument: Codable {
     }
 }
 
-package struct StatusDocument: Codable, Sendable {
-    package struct LaneLine: Codable, Sendable {
-        package var name: String
-        package var head: Int64
-        package var acked: Int64
-        package var backlog: Int64
-    }
-
-    /// What a consumer said that it has.
-    package struct ReceiptLine: Codable, Sendable {
-        package var requester: String
-        package var lane: String
-        package var sequence: Int64
-        package var at: String
-    }
-
-    package struct SourceLine: Codable, Sendable {
-        package var name: String
-        package var status: String
-        package var rejects: Int64
-    }
-
-    package struct Usage: Codable, Sendable {
-        package var cpuSeconds: Double
-        package var residentBytes: Int64
-
-        enum CodingKeys: String, CodingKey {
-            case cpuSeconds = "cpu_seconds"
-            case residentBytes = "resident_bytes"
-        }
-    }
-
-    package var schema = 1
-    package var version: String
-    package var tenant: String
-    package var site: String
-    package var pid: Int32
-    package var at: String
-    package var startedAt: String
-    package var epoch: String
-    package var isConnected: Bool
-    /// `ok` or `degraded`.
-    package var health: String
-    package var reasons: [String]
-    package var lanes: [LaneLine]
-    package var receipts: [ReceiptLine]
-    package var sources: [SourceLine]
-    package var process: Usage
-
-    enum CodingKeys: String, CodingKey {
-        case schema, version, tenant, site, pid, at, epoch, health, reasons, lanes, receipts, sources, process
-        case startedAt = "started_at"
-        case isConnected = "connected"
-    }
-}
-
 package struct OutboxDocument: Codable, Sendable {
     package struct SourceLine: Codable, Sendable {
         package var name: String
@@ -123,7 +67,7 @@ package struct RejectDocument: Codable, Sendable {
 package struct OutcomeDocument: Codable, Sendable {
     package var schema = 1
     package var id: Int64
-    /// `posted`, `suppressed`, `rejected` or `discarded`.
+    /// `posted`, `suppressed`, `rejected`, `discarded`, or `would be posted`.
     package var outcome: String
     package var events: Int
     package var reason: String?
@@ -151,6 +95,18 @@ package struct ResetDocument: Codable, Sendable {
     package var previous: String
     /// Events that were not acked and go out in the new epoch.
     package var moved: Int64
+}
+
+/// What a reset would do.
+package struct ResetPlanDocument: Codable, Sendable {
+    package var schema = 1
+    package var after: String
+    package var moves: Int64
+
+    package init(after: String, moves: Int64) {
+        self.after = after
+        self.moves = moves
+    }
 }
 
 package struct StockDocument: Codable, Sendable {

@@ -57,7 +57,7 @@ extension ControlServer {
     }
 
     /// What the desk refuses is told in words.
-    private static func refusing(_ body: () async throws -> some Encodable) async throws -> Response {
+    static func refusing(_ body: () async throws -> (some Encodable)?) async throws -> Response {
         do { return try answer(try await body()) } catch let refusal as DeskRefusal {
             return try answer(RefusalDocument(refused: refusal.words))
         }

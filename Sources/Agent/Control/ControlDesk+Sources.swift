@@ -1,0 +1,83 @@
+import Contract
+import Delivery
+import Ingest
+import Inventory
+import Outbox
+
+// What technicians see of sources and decide about them.
+
+extension ControlDesk {
+    /// All sources of the configuration, or the named one; empty: there is none of that name.
+    func sources(named name: String?) throws -> [SourceDocument] {
+        let reader = try outbox.reader()
+        let kinds = Dictionary(report.metaSources.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        return try configuration.sources.filter { name == nil || $0.name == name }.map { source in
+            let progress = report.progress(of: source.name) ?? SourceProgress()
+            let pause = try outbox.sourcePause(source.name)
+            return SourceDocument(
+                name: source.name, kind: kinds[source.name]?.kind ?? "tail", path: source.path,
+                status: progress.status ?? "starting",
+                pause: pause.map { .init(by: $0.actor, since: $0.at.description) },
+                mapping: kinds[source.name]?.mapping, position: try outbox.checkpoint(of: source.name)?.position,
+                lastRecordAt: progress.lastRecord?.description,
+                lag: progress.behindSince.map { max(0, Clocks.monotonic() - $0) } ?? 0, events: progress.counts.events,
+                ignored: progress.counts.ignored, rejected: progress.counts.rejected,
+                rejects: try reader.openRejects(source.name), canRewind: source.mapping.givesIdentities)
+        }
+    }
+
+    func pauseSource(_ name: String, actor: String, isDryRun: Bool) throws -> SourceChangeDocument? {
+        guard let source = source(name) else { return nil }
+        if let pause = try outbox.sourcePause(name) {
+            throw DeskRefusal(words: "\(name) is paused already, by \(pause.actor) at \(pause.at)")
+        }
+        if !isDryRun {
+            try outbox.pauseSource(name, actor: actor, now: Clocks.wall())
+            current.reopenSources()
+        }
+        return SourceChangeDocument(name: name, what: "\(source.path) is not read until somebody resumes it")
+    }
+
+    func resumeSource(_ name: String, actor: String, isDryRun: Bool) throws -> SourceChangeDocument? {
+        guard let source = source(name) else { return nil }
+        guard try outbox.sourcePause(name) != nil else { throw DeskRefusal(words: "\(name) is not paused") }
+        if !isDryRun {
+            _ = try outbox.resumeSource(name, actor: actor, now: Clocks.wall())
+            current.reopenSources()
+        }
+        return SourceChangeDocument(name: name, what: "\(source.path) is read on from where it stood")
+    }
+
+    /// `to`: `beginning`, or a day.
+    func rewindSource(_ name: String, to text: String, actor: String, isDryRun: Bool) throws -> SourceChangeDocument? {
+        guard let source = source(name) else { return nil }
+        guard source.mapping.givesIdentities else {
+            throw DeskRefusal(
+                words: "\(name) has a rule without an id: reading it again would give second events; use waybill replay"
+            )
+        }
+        let moment = text == "beginning" ? Timestamp(milliseconds: 0) : Timestamp(rfc3339: "\(text)T00:00:00Z")
+        guard let moment else {
+            throw DeskRefusal(words: "\"\(text)\" is neither beginning nor a day such as 2026-11-01")
+        }
+        guard try outbox.checkpoint(of: name) != nil else {
+            throw DeskRefusal(words: "nothing of \(name) was read yet: it begins anyway")
+        }
+        let words = text == "beginning" ? "the oldest line that is there" : "the files changed since \(text)"
+        let extent = FirstStart(source.beginning(at: moment))
+        if !isDryRun {
+            try outbox.rewindSource(name, to: moment, words: words, actor: actor, now: Clocks.wall())
+            current.reopenSources()
+        }
+        return SourceChangeDocument(
+            name: name, what: "\(source.path) is read again from \(words)", files: extent?.files ?? 0,
+            bytes: extent?.bytes ?? 0)
+    }
+
+    private func source(_ name: String) -> SourceDefinition? { configuration.sources.first { $0.name == name } }
+}
+
+extension MappingDefinition {
+    /// Every record that becomes an event has an id of its own.
+    fileprivate var givesIdentities: Bool { rules.allSatisfy { $0.expressions[.id] != nil } }
+}

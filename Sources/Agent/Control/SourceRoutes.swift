@@ -1,0 +1,43 @@
+import Hummingbird
+import NIOCore
+
+extension ControlServer {
+    /// Sources, and what technicians decide about them.
+    static func addSources(to router: Router<ControlContext>, _ desk: ControlDesk) {
+        router.get("/v1/sources") { request, _ in
+            let sources = try desk.sources(named: request.uri.queryParameters["name"].map { String($0) })
+            return Response(status: .ok, body: ResponseBody(byteBuffer: ByteBuffer(bytes: try lines(sources))))
+        }
+        router.post("/v1/sources/pause") { request, context in
+            let ask = SourceAsk(request)
+            return try await refusing {
+                try desk.pauseSource(ask.name, actor: await context.actor(), isDryRun: ask.isDryRun)
+            }
+        }
+        router.post("/v1/sources/resume") { request, context in
+            let ask = SourceAsk(request)
+            return try await refusing {
+                try desk.resumeSource(ask.name, actor: await context.actor(), isDryRun: ask.isDryRun)
+            }
+        }
+        router.post("/v1/sources/rewind") { request, context in
+            let ask = SourceAsk(request)
+            return try await refusing {
+                try desk.rewindSource(ask.name, to: ask.to, actor: await context.actor(), isDryRun: ask.isDryRun)
+            }
+        }
+    }
+
+    private struct SourceAsk {
+        let name: String
+        let to: String
+        let isDryRun: Bool
+
+        init(_ request: Request) {
+            let query = request.uri.queryParameters
+            name = query["name"].map { String($0) } ?? ""
+            to = query["to"].map { String($0) } ?? ""
+            isDryRun = query["dry_run"] == "1"
+        }
+    }
+}
