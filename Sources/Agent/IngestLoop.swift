@@ -40,7 +40,7 @@ final class IngestLoop {
     private var behind: [String: Int64] = [:]
     private var lastCommit: Int64 = 0
     /// What is on its way into the outbox, by source.
-    private var underWay: [(source: String, counts: SourceCounts)] = []
+    private var underWay: [CaptureBatch.Summary] = []
 
     init(
         current: CurrentConfiguration, outbox: Outbox, report: DeliveryReport, stop: StopFlag, logger: Logger,
@@ -179,13 +179,13 @@ final class IngestLoop {
     }
 
     private func begin(_ batches: [CaptureBatch]) {
-        underWay = batches.filter { !$0.records.isEmpty }.map { ($0.source, SourceCounts($0.records)) }
+        underWay = batches.compactMap(\.summary)
         committer.begin(batches)
     }
 
     private func finishCommit() throws {
         guard let result = try committer.finish() else { return }
-        for (source, counts) in underWay { report.source(source, gave: counts) }
+        for part in underWay { report.source(part.source, gave: part.counts, upTo: part.position) }
         underWay = []
         if result.rejects > 0 {
             logger.warning("records rejected", metadata: ["count": "\(result.rejects)"])
@@ -201,15 +201,24 @@ final class IngestLoop {
     }
 }
 
-extension SourceCounts {
-    fileprivate init(_ records: [CapturedRecord]) {
-        self.init()
+extension CaptureBatch {
+    fileprivate struct Summary {
+        var source: String
+        var counts = SourceCounts()
+        var position: String
+    }
+
+    /// Nil without records.
+    fileprivate var summary: Summary? {
+        guard let last = records.last else { return nil }
+        var summary = Summary(source: source, position: last.position.description)
         for record in records {
             switch record.outcome {
-            case .events: events += 1
-            case .ignored: ignored += 1
-            case .reject: rejected += 1
+            case .events: summary.counts.events += 1
+            case .ignored: summary.counts.ignored += 1
+            case .reject: summary.counts.rejected += 1
             }
         }
+        return summary
     }
 }

@@ -17,10 +17,10 @@ struct LagSampler {
     init(outbox: Outbox, report: DeliveryReport, monotonic: Int64) {
         self.outbox = outbox
         self.report = report
-        nextStore = monotonic + Self.storeInterval
+        nextStore = monotonic + Self.lookInterval
     }
 
-    /// Looks every 10 s and stores every 5 min; `isLast`: stores what there is.
+    /// Looks every 10 s and stores every 5 min, for the first time after 10 s; `isLast`: stores what there is.
     mutating func turn(now: Timestamp, monotonic: Int64, isLast: Bool = false) throws {
         guard monotonic >= nextLook || isLast else { return }
         nextLook = monotonic + Self.lookInterval

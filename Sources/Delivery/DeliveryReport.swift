@@ -64,12 +64,13 @@ package final class DeliveryReport: Sendable {
         state.withLock { $0.sources[name, default: SourceProgress()].behindSince = moment }
     }
 
-    /// What a source gave and is committed.
-    package func source(_ name: String, gave counts: SourceCounts) {
+    /// What a source gave and is committed, and where its last record stood.
+    package func source(_ name: String, gave counts: SourceCounts, upTo position: String) {
         let now = now()
         state.withLock { state in
             state.sources[name, default: SourceProgress()].counts.add(counts)
             state.sources[name]?.lastRecord = now
+            state.sources[name]?.lastPosition = position
         }
     }
 

@@ -22,6 +22,8 @@ package struct SourceProgress: Sendable {
     /// Since when it has more than was read, in monotonic milliseconds; nil: it is caught up.
     package var behindSince: Int64?
     package var lastRecord: Timestamp?
+    /// Where the last record stood, for people: `moves.csv:61751`.
+    package var lastPosition: String?
     package var counts = SourceCounts()
 
     package init() {}

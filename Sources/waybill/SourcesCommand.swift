@@ -55,7 +55,8 @@ struct SourcesCommand: ParsableCommand {
             let records = "\(source.events) events, \(source.ignored) ignored, \(source.rejected) rejected"
             for (name, words) in [
                 ("source", "\(source.name) (\(source.kind))"), ("path", source.path), ("status", status(source)),
-                ("stands at", source.position ?? "nothing was read yet"), ("last record", last(source)),
+                ("stands at", source.position ?? "nothing was read yet"),
+                ("last record", last(source) + (source.lastRecord.map { ", at \($0)" } ?? "")),
                 ("records", "\(records) since the start"), ("rejects", "\(source.rejects) open"),
                 ("mapping", source.mapping ?? "-"),
                 ("rewind", source.canRewind ? "possible: every rule gives an id" : "not possible: a rule gives no id"),

@@ -10,7 +10,8 @@ struct CommandTests {
         ["outbox", "salvage"], ["outbox", "reset"], ["stock"], ["why"], ["audit"], ["replay"], ["resync"], ["receive"],
         ["receive", "follow"], ["receive", "stock"], ["receive", "gaps"], ["receive", "sites"], ["rejects", "list"],
         ["rejects", "show"], ["rejects", "retry"], ["rejects", "discard"], ["run"], ["check"], ["try"], ["demo"],
-        ["completion"], ["monitor"], ["metrics"],
+        ["completion"], ["monitor"], ["metrics"], ["sources"], ["sources", "show"], ["sources", "pause"],
+        ["sources", "resume"], ["sources", "rewind"],
         ["version"],
     ]
 
@@ -41,7 +42,7 @@ struct CommandTests {
             #expect(script.out.contains(command.last ?? ""), "\(command)")
         }
         let other = try Program.run(["completion", "tcsh"])
-        #expect(other.code == 64 && other.errors.contains("bash, zsh and fish"))
+        #expect(other.code == 2 && other.errors.contains("bash, zsh and fish"))
     }
 
     @Test func `a monitor is told that nothing runs, what needs attention, and when too much waits`() async throws {

@@ -19,7 +19,7 @@ extension ControlDesk {
                 status: progress.status ?? "starting",
                 pause: pause.map { .init(by: $0.actor, since: $0.at.description) },
                 mapping: kinds[source.name]?.mapping, position: try outbox.checkpoint(of: source.name)?.position,
-                lastRecordAt: progress.lastRecord?.description,
+                lastRecord: progress.lastPosition, lastRecordAt: progress.lastRecord?.description,
                 lag: progress.behindSince.map { max(0, Clocks.monotonic() - $0) } ?? 0, events: progress.counts.events,
                 ignored: progress.counts.ignored, rejected: progress.counts.rejected,
                 rejects: try reader.openRejects(source.name), canRewind: source.mapping.givesIdentities)

@@ -32,9 +32,8 @@ extension ControlDesk {
         let details = reasons.map(Self.line)
         let connection = report.connection
         let sources = try configuration.sources.map { try sourceLine($0.name, reader) }
-        let done = try reader.audit(
-            since: Timestamp(milliseconds: now.milliseconds - Self.day), limit: Self.mostDone
-        ).map(Self.document)
+        let since = Timestamp(milliseconds: now.milliseconds - Self.day)
+        let done = Self.done(try reader.audit(since: since, limit: Self.mostDone))
         return StatusDocument(
             version: WaybillVersion.text, tenant: configuration.site.tenant, site: configuration.site.site,
             pid: getpid(), at: now.description, startedAt: startedAt.description, epoch: progress.epoch.text,
@@ -42,6 +41,17 @@ extension ControlDesk {
             health: reasons.isEmpty ? "ok" : "degraded", reasons: reasons.map(\.words), details: details,
             lanes: try Self.lanes(progress, reader), receipts: receipts(progress), sources: sources, done: done,
             next: NextCommand.after(details, sources: sources), process: Self.usage())
+    }
+
+    /// Without the beginnings of what ended since.
+    private static func done(_ entries: [AuditEntry]) -> [AuditDocument] {
+        func what(_ entry: AuditEntry) -> [String] { [entry.actor, entry.action, entry.subject] }
+        var ended: Set<[String]> = []
+        return entries.filter { entry in
+            if entry.outcome == "accepted" { return ended.remove(what(entry)) == nil }
+            ended.insert(what(entry))
+            return true
+        }.map(document)
     }
 
     private static func line(_ reason: HealthReason) -> StatusDocument.ReasonLine {

@@ -16,6 +16,8 @@ package struct SourceDocument: Codable, Sendable {
     package var mapping: String?
     /// Where it goes on; absent before the first commit.
     package var position: String?
+    /// Where its last record stood, such as `moves.csv:61751`.
+    package var lastRecord: String?
     /// When it last gave a record.
     package var lastRecordAt: String?
     /// For how long it has had more than was read, in milliseconds; 0: it is caught up.
@@ -30,6 +32,7 @@ package struct SourceDocument: Codable, Sendable {
 
     enum CodingKeys: String, CodingKey {
         case schema, name, kind, path, status, pause, mapping, position, lag, events, ignored, rejected, rejects
+        case lastRecord = "last_record"
         case lastRecordAt = "last_record_at"
         case canRewind = "can_rewind"
     }

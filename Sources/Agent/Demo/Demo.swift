@@ -36,9 +36,11 @@ package struct Demo {
         let broker = try DemoBroker(directory: directory, settings: "persistence false")
         try broker.start()
         defer { broker.stop() }
+        let page = try Loopback.freePort()
         var warehouse = DemoWarehouse(path: directory + "/moves.csv")
         let configuration = try Configuration.parse(
-            Self.configuration(port: broker.port, requesters: ["ingest"]), file: "demo.conf", directory: directory,
+            Self.configuration(port: broker.port, page: page, requesters: ["ingest"]), file: "demo.conf",
+            directory: directory,
             environment: [:])
         let consumer = try DemoConsumer(directory: directory, port: broker.port)
         try consumer.start()
@@ -48,6 +50,7 @@ package struct Demo {
         logger.logLevel = .error
         let agent = try RunningAgent(configuration, logger: logger)
         defer { agent.shutDown() }
+        print("the page: http://127.0.0.1:\(page)/")
         print("lane      seq   type               sku    bin     qty      stock")
         try play(&warehouse, broker: broker, consumer: consumer, agent: agent)
         if let interruption { try goOn(&warehouse, consumer: consumer, agent: agent, until: interruption) }
@@ -148,7 +151,7 @@ package struct Demo {
 
     /// The configuration of the example site, for an agent that follows `export`.
     package static func configuration(
-        port: UInt16, export: String = "moves.csv", requesters: [String] = []
+        port: UInt16, page: UInt16? = nil, export: String = "moves.csv", requesters: [String] = []
     ) -> String {
         """
         [site]
@@ -163,6 +166,9 @@ package struct Demo {
         [agent]
         data_dir = "data"
         control_socket = "control.sock"
+
+        [http]
+        \(page.map { "listen = \"127.0.0.1:\($0)\"" } ?? "")
 
         [outbox]
         reserve = "1MiB"

@@ -11,7 +11,7 @@ package final class DemoBroker {
 
     /// `settings`: further lines of its configuration.
     package init(directory: String, settings: String = "") throws {
-        port = try Self.freePort()
+        port = try Loopback.freePort()
         configuration = directory + "/mosquitto.conf"
         log = directory + "/mosquitto.log"
         try FileBytes.replace(
@@ -59,18 +59,6 @@ package final class DemoBroker {
         let path = getenv("PATH").map { String(cString: $0) } ?? ""
         let directories = path.split(separator: ":").map(String.init) + ["/usr/sbin", "/usr/local/sbin"]
         return directories.map { "\($0)/\(name)" }.first { access($0, X_OK) == 0 }
-    }
-
-    /// Below the ports that the system gives to outgoing connections: one of those could take it while the broker is away.
-    private static func freePort() throws -> UInt16 {
-        for _ in 0..<100 {
-            guard let (probe, port) = try? Loopback.bind(port: .random(in: 15_000..<32_000), backlog: nil) else {
-                continue
-            }
-            close(probe)
-            return port
-        }
-        throw DemoError("no loopback port is free", hint: "end what listens on so many")
     }
 
     private func canConnect() -> Bool {

@@ -21,6 +21,19 @@ enum Loopback {
         return (descriptor, UInt16(bigEndian: address.sin_port))
     }
 
+    /// A port that nobody has just now, below those that the system gives to outgoing connections: one of those could take
+    /// it while its owner is away.
+    static func freePort() throws -> UInt16 {
+        for _ in 0..<100 {
+            guard let (probe, port) = try? bind(port: .random(in: 15_000..<32_000), backlog: nil) else {
+                continue
+            }
+            close(probe)
+            return port
+        }
+        throw DemoError("no loopback port is free", hint: "end what listens on so many")
+    }
+
     /// The next connection; below 0 when there is none to come.
     static func accept(_ listener: Int32) -> Int32 {
         let descriptor = Glibc.accept(listener, nil, nil)

@@ -35,18 +35,18 @@ struct LagChart {
         return bridged
     }
 
-    /// An SVG path in a box of 288 by 100, a step a unit wide.
+    /// An SVG path in a box of 288 by 100, a step a unit wide, closed along the ground.
     var path: String {
         let top = max(1, highest)
         var path = ""
         var last: Int64?
         for (index, value) in steps.enumerated() {
             let y = value.map { Self.height - $0 * Self.height / top }
-            if let y, y != last { path += last == nil ? "M\(index) \(y)" : "H\(index)V\(y)" }
-            if y == nil, last != nil { path += "H\(index)" }
+            if let y, y != last { path += last == nil ? "M\(index) \(Self.height)V\(y)" : "H\(index)V\(y)" }
+            if y == nil, last != nil { path += "H\(index)V\(Self.height)" }
             last = y
         }
-        return last == nil ? path : path + "H\(steps.count)"
+        return last == nil ? path : path + "H\(steps.count)V\(Self.height)"
     }
 
     /// The worst of each hour, the newest first, with the hour's begin.

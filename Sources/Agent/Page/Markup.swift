@@ -19,7 +19,7 @@ struct Markup: ExpressibleByStringInterpolation {
     }
 
     /// A longer text ends with an ellipsis: a page stays small whatever an export holds.
-    private static let longest = 160
+    private static let longest = 80
 
     private static func escaped(_ text: String) -> String {
         var result = ""

@@ -19,9 +19,9 @@ struct Page {
     private let now: Timestamp
     private var status: StatusDocument { content.status }
 
-    static let mostReasons = 30
+    static let mostReasons = 15
     static let mostRejects = 10
-    static let mostDone = 20
+    static let mostDone = 15
     private static let refreshSeconds = 15
 
     init(_ content: PageContent) {
@@ -108,7 +108,7 @@ struct Page {
         return """
             <section class="lane" aria-label="Lane \(line.name)"><h3>\(line.name)</h3>
             <p>\(behind); \(line.acked) of \(line.head) acked.</p>
-            \(chart("Time to the broker’s ack", line.name, ages) { TimeWords.age(milliseconds: $0) })
+            \(chart("Event age", line.name, ages) { TimeWords.age(milliseconds: $0) })
             \(chart("Events waiting", line.name, backlogs) { "\($0)" })
             \(hours(line.name, ages, backlogs))</section>
 
@@ -136,7 +136,7 @@ struct Page {
 
             """
         }
-        let rowsTable = table("Lane \(lane) by hour", ["Hour from", "#Longest to ack", "#Most waiting"], rows)
+        let rowsTable = table("Lane \(lane) by hour", ["Hour from", "#Event age", "#Most waiting"], rows)
         return "<details><summary>By hour, as a table</summary>\(rowsTable)</details>"
     }
 
@@ -144,9 +144,10 @@ struct Page {
         let rows: [Markup] = content.sources.map { source in
             let state: Markup =
                 source.status == "ok" ? "<span class=\"ok\">ok</span>" : "<span class=\"bad\">\(source.status)</span>"
-            let last: Markup = source.lastRecordAt.map { time($0) } ?? "none since the start"
+            let last: Markup =
+                source.lastRecordAt.map { "<time datetime=\"\($0)\">\(age($0)) ago</time>" } ?? "none since the start"
             return """
-                <tr><td>\(source.name)</td><td>\(state)</td><td>\(last)</td><td>\(source.position ?? "–")</td>
+                <tr><td>\(source.name)</td><td class="w">\(state)</td><td>\(last)</td><td>\(source.lastRecord ?? source.position ?? "–")</td>
                 <td class="n">\(source.events)</td><td class="n">\(source.rejects)</td></tr>
 
                 """
@@ -164,7 +165,7 @@ struct Page {
         let rows: [Markup] = content.rejects.map { reject in
             """
             <tr><td class="n">\(reject.id)</td><td>\(reject.source)</td><td>\(time(reject.at))</td><td>\(reject.position)</td>
-            <td>\(reject.code): \(reject.message)</td></tr>
+            <td class="w">\(reject.code): \(reject.message)</td></tr>
 
             """
         }
@@ -179,7 +180,7 @@ struct Page {
     private var done: Markup {
         let rows: [Markup] = status.done.prefix(Self.mostDone).map { entry in
             """
-            <tr><td>\(time(entry.at))</td><td>\(entry.actor)</td><td>\(entry.action)</td><td>\(entry.subject)</td>
+            <tr><td>\(time(entry.at))</td><td>\(entry.actor)</td><td>\(entry.action)</td><td class="w">\(entry.subject)</td>
             <td>\(entry.outcome)</td></tr>
 
             """
