@@ -31,6 +31,7 @@ let package = Package(
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "CMosquitto", pkgConfig: "libmosquitto", providers: [.apt(["libmosquitto-dev"])]),
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CTLS", pkgConfig: "libssl", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
         product("SQLite", ["CSQLite"]),
@@ -44,7 +45,7 @@ let package = Package(
         product(
             "Agent",
             [
-                "CLinux", "Contract", "Delivery", "Ingest", "Inventory", "MQTT", "Outbox", "Receiver", "SQLite",
+                "CLinux", "CTLS", "Contract", "Delivery", "Ingest", "Inventory", "MQTT", "Outbox", "Receiver", "SQLite",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),

@@ -99,6 +99,8 @@ class Core:
 
     def take(self, part, payload, retained=False):
         """`part`: the topic behind the site, such as `ev/bulk`. One message is one transaction."""
+        if not payload:  # a probe of the access list
+            return
         try:
             message = json.loads(payload)
         except ValueError:

@@ -22,7 +22,7 @@ package struct ConfigurationCheck {
             _ = try SourcePipeline(source, site: configuration.site, rules: configuration.inventory, checkpoint: nil)
             try Trial.compileAgainstFile(source, site: configuration.site, rules: configuration.inventory)
             lines.append("source \(source.name): \(size(source))")
-            if sharesFilesystem(source.path) {
+            if Self.sharesFilesystem(source.path, configuration) {
                 lines.append("warning: data_dir and \(source.path) share a filesystem; a full one stops both")
             }
         }
@@ -50,7 +50,7 @@ package struct ConfigurationCheck {
         return "\(source.path): a first start reads and publishes \(first.bytes) bytes\(files)"
     }
 
-    private func sharesFilesystem(_ path: String) -> Bool {
+    static func sharesFilesystem(_ path: String, _ configuration: Configuration) -> Bool {
         var export = stat()
         var data = stat()
         let directory = path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")

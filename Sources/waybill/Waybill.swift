@@ -26,7 +26,8 @@ struct Waybill: ParsableCommand {
             StatusCommand.self, SourcesCommand.self, OutboxCommand.self, WatchCommand.self, StockCommand.self,
             WhyCommand.self,
             AuditCommand.self, ReplayCommand.self, ResyncCommand.self, RejectsCommand.self, RunCommand.self,
-            CheckCommand.self, TryCommand.self, ReceiveCommand.self, DemoCommand.self, MonitorCommand.self,
+            CheckCommand.self, TryCommand.self, ReceiveCommand.self, DemoCommand.self, DoctorCommand.self,
+            MonitorCommand.self,
             MetricsCommand.self, CompletionCommand.self, VersionCommand.self,
         ],
         defaultSubcommand: StatusCommand.self)

@@ -63,26 +63,4 @@ struct TLSTests: DriverTests {
             #expect(seen.acks.count == 1 && seen.losses.isEmpty)
         }
     }
-
-    /// A key and a certificate for localhost, signed by `ca.pem`.
-    private func certificate(_ name: String, subject: String) throws {
-        try Data("subjectAltName=DNS:localhost,IP:127.0.0.1\n".utf8).write(
-            to: URL(fileURLWithPath: directory + "/names"))
-        try openssl("req -newkey rsa:2048 -nodes -subj \(subject) -keyout \(name)-key.pem -out \(name).csr")
-        try openssl(
-            "x509 -req -in \(name).csr -CA ca.pem -CAkey ca-key.pem -CAcreateserial -days 2 -extfile names -out \(name).pem"
-        )
-    }
-
-    private func openssl(_ arguments: String) throws {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/openssl")
-        process.currentDirectoryURL = URL(fileURLWithPath: directory)
-        process.arguments = arguments.split(separator: " ").map(String.init)
-        process.standardError = FileHandle.nullDevice
-        process.standardOutput = FileHandle.nullDevice
-        try process.run()
-        process.waitUntilExit()
-        #expect(process.terminationStatus == 0)
-    }
 }

@@ -104,6 +104,7 @@ final class ControlServer {
             let lines = try desk.events(of: lane, since: since, limit: limit)
             return Response(status: .ok, body: ResponseBody(byteBuffer: ByteBuffer(bytes: lines)))
         }
+        addDoctor(to: router, desk)
         addSources(to: router, desk)
         addRepairs(to: router, desk)
         router.get("/v1/watch") { _, _ in Response(status: .ok, body: watch(desk)) }
