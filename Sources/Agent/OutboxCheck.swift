@@ -36,16 +36,34 @@ package enum OutboxCheck {
         guard access(path, R_OK) == 0 else {
             throw errno == ENOENT ? Failure.noFile(path: path) : Failure.notPermitted(path: path)
         }
-        let report = try Salvage.run(path: path) { row in line(try text(row)) }
+        var damaged: [String] = []
+        let report = try Salvage.run(path: path) { row in
+            if let place = damagedPlace(row) { damaged.append(place) }
+            line(try text(row))
+        }
         return SalvageDocument(
             unackedEvents: report.unackedEvents, ackedEvents: report.ackedEvents, rejects: report.rejects,
-            stockLines: report.stockLines, unreadable: report.unreadable)
+            stockLines: report.stockLines, unreadable: report.unreadable + damaged)
+    }
+
+    private struct OwnSequence: Decodable { var sequence: String }
+
+    /// Where an event's bytes are no event any more, or another one's.
+    private static func damagedPlace(_ row: SalvagedRow) -> String? {
+        guard case .event(let epoch, let lane, let sequence, _, let payload) = row else { return nil }
+        let own = try? JSONDecoder().decode(OwnSequence.self, from: Data(payload))
+        return own.flatMap { Int64($0.sequence) } == sequence
+            ? nil : "the bytes of \(lane.name) \(sequence) of \(epoch)"
     }
 
     private static func text(_ row: SalvagedRow) throws -> String {
         switch row {
         case .event(let epoch, let lane, let sequence, let isAcked, let payload):
             let place = #""kind":"event","epoch":\#(jsonText(epoch)),"lane":"\#(lane.name)","sequence":\#(sequence)"#
+            guard damagedPlace(row) == nil else {
+                let bytes = Data(payload).base64EncodedString()
+                return #"{"schema":1,\#(place),"acked":\#(isAcked),"damaged_base64":"\#(bytes)"}"#
+            }
             let event = String(decoding: payload, as: UTF8.self)
             return #"{"schema":1,\#(place),"acked":\#(isAcked),"event":\#(event)}"#
         case .reject(let reject):

@@ -23,9 +23,11 @@ package struct SalvageReport: Sendable, Equatable {
 }
 
 package struct Salvage {
-    private let connection: Connection
+    let connection: Connection
     private let each: (SalvagedRow) throws -> Void
     private var report = SalvageReport()
+    /// Places beyond those that are told one by one.
+    private var untold = 0
     /// Of events' payloads.
     private var toldBytes: Int64 = 0
     /// Rows of a table that could not be read, told as one place while they are neighbours.
@@ -40,6 +42,7 @@ package struct Salvage {
     package static func run(path: String, each: @escaping (SalvagedRow) throws -> Void) throws -> SalvageReport {
         var salvage = Salvage(connection: try Connection(path: path, mode: .readOnly), each: each)
         try salvage.readAll()
+        if salvage.untold > 0 { salvage.report.unreadable.append("and \(salvage.untold) more places") }
         return salvage.report
     }
 
@@ -55,63 +58,6 @@ package struct Salvage {
         }
         try rejects()
         try stock()
-    }
-
-    private struct LaneRow {
-        var epoch: String
-        var ordinal: Int64
-        var lane: Lane
-        var acked: Int64
-        var head: Int64
-        /// What the acked events that are not pruned hold, in bytes.
-        var kept: Int64
-        /// As the table says; else its range is all that there could be.
-        var isKnown: Bool
-
-        var isSound: Bool {
-            (1..<(1 << 15)).contains(ordinal) && (0..<Slot.lastSequence).contains(acked)
-                && (acked...Slot.lastSequence).contains(head) && kept >= 0
-        }
-    }
-
-    /// Where the table cannot be read or holds nonsense, all that is there counts as un-acked: sent twice is lawful.
-    private mutating func lanes() -> [LaneRow] {
-        var found: [LaneRow] = []
-        do {
-            let rows = try connection.prepare(
-                """
-                SELECT coalesce(text, ''), epoch, lane, acked, head, kept FROM lanes LEFT JOIN epochs ON ordinal = epoch
-                ORDER BY epoch DESC
-                """)
-            while try rows.step() {
-                let lane = Lane(rawValue: UInt8(truncatingIfNeeded: rows.integer(2)))
-                let row = LaneRow(
-                    epoch: rows.text(0) ?? "", ordinal: rows.integer(1), lane: lane ?? .bulk, acked: rows.integer(3),
-                    head: rows.integer(4), kept: rows.integer(5), isKnown: true)
-                if lane != nil, row.isSound { found.append(row) }
-            }
-        } catch { note("the table of lanes") }
-        return everyLane(found)
-    }
-
-    /// Each lane of each epoch that the file speaks of anywhere.
-    private mutating func everyLane(_ known: [LaneRow]) -> [LaneRow] {
-        var ordinals = Set(known.map(\.ordinal))
-        for end in ["min", "max"] {
-            let epochs = (try? connection.integer("SELECT coalesce(\(end)(ordinal), 0) FROM epochs")) ?? 0
-            let slots = (try? connection.integer("SELECT coalesce(\(end)(slot), 0) FROM events")) ?? 0
-            ordinals.formUnion([epochs, slots >> 48].filter { (1..<(1 << 15)).contains($0) })
-        }
-        guard let first = ordinals.min(), let last = ordinals.max() else { return known }
-        return (first...last).reversed().flatMap { ordinal in
-            Lane.allCases.map { lane in
-                if let row = known.first(where: { $0.ordinal == ordinal && $0.lane == lane }) { return row }
-                note("how far \(lane.name) of epoch \(ordinal) was acked")
-                return LaneRow(
-                    epoch: "epoch \(ordinal)", ordinal: ordinal, lane: lane, acked: 0, head: Slot.lastSequence,
-                    kept: 0, isKnown: false)
-            }
-        }
     }
 
     private mutating func events(_ lane: LaneRow, isAcked: Bool) throws {
@@ -321,7 +267,7 @@ package struct Salvage {
         unread = nil
     }
 
-    private mutating func note(_ words: String) {
-        if report.unreadable.count < Self.mostTold { report.unreadable.append(words) }
+    mutating func note(_ words: String) {
+        if report.unreadable.count < Self.mostTold { report.unreadable.append(words) } else { untold += 1 }
     }
 }

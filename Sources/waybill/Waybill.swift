@@ -27,6 +27,7 @@ struct Waybill: ParsableCommand {
             WhyCommand.self,
             AuditCommand.self, ReplayCommand.self, ResyncCommand.self, RejectsCommand.self, RunCommand.self,
             CheckCommand.self, TryCommand.self, ReceiveCommand.self, DemoCommand.self, DoctorCommand.self,
+            SupportBundleCommand.self,
             MonitorCommand.self,
             MetricsCommand.self, CompletionCommand.self, VersionCommand.self,
         ],

@@ -10,7 +10,8 @@ struct CommandTests {
         ["outbox", "salvage"], ["outbox", "reset"], ["stock"], ["why"], ["audit"], ["replay"], ["resync"], ["receive"],
         ["receive", "follow"], ["receive", "stock"], ["receive", "gaps"], ["receive", "sites"], ["rejects", "list"],
         ["rejects", "show"], ["rejects", "retry"], ["rejects", "discard"], ["run"], ["check"], ["try"], ["demo"],
-        ["doctor"], ["completion"], ["monitor"], ["metrics"], ["sources"], ["sources", "show"], ["sources", "pause"],
+        ["doctor"], ["support-bundle"], ["completion"], ["monitor"], ["metrics"], ["sources"], ["sources", "show"],
+        ["sources", "pause"],
         ["sources", "resume"], ["sources", "rewind"],
         ["version"],
     ]

@@ -1,4 +1,5 @@
 import Foundation
+import SQLite
 import Testing
 
 @testable import Agent
@@ -87,6 +88,11 @@ struct RepairCommandTests {
                     (try? JSONSerialization.jsonObject(with: Data($0.utf8))) != nil
                 })
             #expect(try Program.run(["outbox", "salvage", site.directory + "/none"]).code == 5)
+            let connection = try Connection(path: outbox, mode: .readWriteCreate)
+            try connection.execute("UPDATE events SET payload = x'7B22' WHERE slot = (SELECT max(slot) FROM events)")
+            let damaged = try Program.run(["outbox", "salvage", outbox])
+            #expect(damaged.code == 7 && damaged.out.contains(#""damaged_base64":"eyI=""#), "\(damaged)")
+            #expect(damaged.errors.contains("the bytes of standard 2 of "))
         }
     }
 

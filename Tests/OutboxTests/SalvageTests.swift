@@ -61,6 +61,23 @@ struct SalvageTests {
         #expect(report.unreadable.contains("the table of lanes"))
     }
 
+    @Test func `where nothing says any more what the file holds, all events are told as not readable`() throws {
+        let files = try outbox()
+        let handle = try #require(FileHandle(forUpdatingAtPath: files.path))
+        try handle.seek(toOffset: 100)
+        try handle.write(contentsOf: Data(repeating: 0xFF, count: 400))
+        try handle.close()
+        let (found, report) = try sequences(files)
+        #expect(found.isEmpty && report.unreadable.contains { $0.hasPrefix("all events: ") }, "\(report.unreadable)")
+    }
+
+    @Test func `an event with a senseless number is one more place, not thousands`() throws {
+        let files = try outbox("INSERT INTO events VALUES (\((30_000 << 48) + 5), 1, x'00', x'00')")
+        let (found, report) = try sequences(files)
+        #expect(found.count == 2_001, "\(found.count)")
+        #expect(report.unreadable.count <= 3, "\(report.unreadable)")
+    }
+
     @Test func `neighbours that cannot be read are told as one place, each row being in it or found`() throws {
         let files = try outbox()
         for part in [0.3, 0.5, 0.7] { try files.damage(page: part) }
