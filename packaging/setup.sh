@@ -7,8 +7,9 @@ set -eu
 packages="libsqlite3-dev libmosquitto-dev libssl-dev zlib1g-dev pkg-config mosquitto tzdata python3 python3-pip"
 [ "${1:-}" = bench ] && packages="$packages mosquitto-clients"
 [ "${1:-}" = package ] && packages="$packages debhelper dpkg-dev lintian man-db"
-[ "${1:-}" = extras ] && packages="$packages debhelper lintian dpkg-dev man-db mosquitto-clients openssl systemd-container unixodbc-dev odbc-postgresql \
-    odbc-mariadb libsqliteodbc tdsodbc postgresql mariadb-server librabbitmq-dev rabbitmq-server"
+[ "${1:-}" = extras ] && packages="$packages debhelper lintian dpkg-dev man-db mosquitto-clients openssl systemd-container \
+    chromium chromium-driver prometheus unixodbc-dev odbc-postgresql odbc-mariadb libsqliteodbc tdsodbc postgresql \
+    mariadb-server librabbitmq-dev rabbitmq-server"
 missing=""
 for package in $packages; do
     state=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)

@@ -14,7 +14,9 @@ else
     skip "lintian is not installed (make setup-extras)"
 fi
 
-for tool in systemd-nspawn:systemd-container mosquitto:mosquitto mosquitto_sub:mosquitto-clients; do
+python3 "$here/../prometheus/check.py"
+
+for tool in mosquitto:mosquitto mosquitto_sub:mosquitto-clients; do
     command -v "${tool%:*}" >/dev/null 2>&1 || { skip "the installation: ${tool#*:} is not installed (make setup-extras)"; exit 0; }
 done
 if [ "$(id -u)" != 0 ] || ! unshare --mount --propagation private true 2>/dev/null; then
@@ -30,15 +32,38 @@ sed -i 's/^Version: .*/&+1/' "$work/next/DEBIAN/control"
 dpkg-deb --root-owner-group -b "$work/next" "$work/next.deb" >/dev/null
 
 mkdir -p "$work/mount"
-NEXT=$work/next.deb WORK=$work/mount DEB=$deb HERE=$here unshare --mount --propagation private sh -eu -c '
-    mount -t tmpfs tmpfs "$WORK" -o size=2g
-    mkdir "$WORK/upper" "$WORK/overlay" "$WORK/root"
-    mount -t overlay overlay -o "lowerdir=/,upperdir=$WORK/upper,workdir=$WORK/overlay" "$WORK/root"
-    root=$WORK/root
-    mkdir -p "$root/deb-test"
-    cp "$DEB" "$root/deb-test/first.deb"
-    cp "$HERE/inside.sh" "$root/deb-test/"
-    chmod +x "$root/deb-test/inside.sh"
+export NEXT="$work/next.deb" WORK="$work/mount" DEB="$deb" HERE="$here"
+
+# This machine's root with a layer over it that is gone afterwards, in a mount namespace of its own; then SCRIPT.
+over_own_root() {
+    unshare --mount --propagation private sh -eu -c '
+        mount -t tmpfs tmpfs "$WORK" -o size=2g
+        mkdir "$WORK/upper" "$WORK/overlay" "$WORK/root"
+        mount -t overlay overlay -o "lowerdir=/,upperdir=$WORK/upper,workdir=$WORK/overlay" "$WORK/root"
+        root=$WORK/root
+        mkdir -p "$root/deb-test"
+        cp "$DEB" "$root/deb-test/first.deb"
+        cp "$NEXT" "$root/deb-test/next.deb"
+        cp "$HERE"/*.sh "$HERE/get.py" "$HERE/../../docs/operations.md" "$root/deb-test/"
+        cp "$HERE/../debian/waybill.postrm" "$root/deb-test/postrm"
+        chmod +x "$root"/deb-test/*.sh "$root/deb-test/postrm"
+        '"$1"
+}
+
+over_own_root '
+    mount -t proc proc "$root/proc"
+    mount --bind /dev "$root/dev"
+    # No service may be started in there by the packages themselves.
+    printf "#!/bin/sh\nexit 101\n" >"$root/usr/sbin/policy-rc.d"
+    chmod +x "$root/usr/sbin/policy-rc.d"
+    timeout 120 chroot "$root" /deb-test/chroot.sh
+' || exit 1
+
+if ! command -v systemd-nspawn >/dev/null 2>&1; then
+    skip "the installation under systemd: systemd-container is not installed (make setup-extras)"
+    exit 0
+fi
+over_own_root '
     # Nothing of what this machine runs by itself starts in there, and no policy forbids services.
     rm -f "$root/usr/sbin/policy-rc.d" "$root/etc/systemd/system/multi-user.target.wants"/* "$root/etc/machine-id"
     : >"$root/etc/machine-id"
@@ -54,12 +79,11 @@ Type=oneshot
 ExecStart=/deb-test/inside.sh
 StandardOutput=file:/deb-test/result
 StandardError=inherit
-TimeoutStartSec=240
+TimeoutStartSec=280
 UNIT
     mkdir -p "$root/etc/systemd/system/multi-user.target.wants"
     ln -sf /etc/systemd/system/deb-test.service "$root/etc/systemd/system/multi-user.target.wants/"
     ln -sf /lib/systemd/system/multi-user.target "$root/etc/systemd/system/default.target"
-    if [ -e "$NEXT" ]; then cp "$NEXT" "$root/deb-test/next.deb"; fi
     timeout 300 systemd-nspawn --quiet --boot --directory="$root" --register=no --keep-unit --private-network \
         --link-journal=no --console=read-only </dev/null >"$root/deb-test/boot" 2>&1 || code=$?
     cat "$root/deb-test/result" 2>/dev/null || { echo "the container did not boot:"; tail -40 "$root/deb-test/boot"; exit 1; }

@@ -4,38 +4,20 @@ set -u
 cd /deb-test
 failed=0
 
-check() { # WORDS COMMAND...
-    local words=$1
-    shift
-    if "$@" >/deb-test/last 2>&1; then
-        echo "ok   $words"
-    else
-        echo "FAIL $words"
-        sed 's/^/       /' /deb-test/last | tail -20
-        failed=1
-    fi
-}
+. ./lib.sh
 
-within() { # SECONDS COMMAND...
-    local end=$((SECONDS + $1))
-    shift
-    while ! "$@"; do
-        [ $SECONDS -lt $end ] || return 1
-        sleep 0.2
-    done
-}
-
+main_pid() { systemctl show waybill -p MainPID --value; }
 # Never process 0, which would be this very group.
 end_with() {
     local pid
-    pid=$(systemctl show waybill -p MainPID --value)
+    pid=$(main_pid)
     [ "$pid" -gt 1 ] && kill "$1" "$pid"
 }
 
 is() { [ "$(systemctl show waybill -p "$1" --value)" = "$2" ]; }
-told() { [ "$(grep -c . /deb-test/heard)" -ge "$1" ]; }
-lines() { for n in $(seq "$1" "$2"); do echo "TXN-$n;RC;20261123;091405;1001;W1;B1;;1;EA;SO-1;x"; done; }
 status() { runuser -u tech -- waybill status "$@"; }
+
+. ./by-the-words.sh
 
 echo "== install"
 check "the package installs" dpkg -i first.deb
@@ -47,8 +29,7 @@ check "the manual is there" bash -c 'man -w waybill && man -w waybill.conf'
 echo "== configure"
 useradd --create-home --groups waybill tech
 mkdir -p /srv/wms /deb-test/broker
-echo "txn_no;code;date;time;item;whse;bin;batch;qty;unit;order_no;text" >/srv/wms/moves.csv
-lines 1 100 >>/srv/wms/moves.csv
+{ header; lines 1 100; } >/srv/wms/moves.csv
 umask 077
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 -subj /CN=test-ca \
     -keyout broker/ca.key -out broker/ca.crt >/dev/null 2>&1
@@ -117,10 +98,15 @@ check "its events arrive, over TLS with the client's certificate, under the sand
 check "a member of the group reads the status" status
 check "who is no member is told so, exit 4" bash -c 'runuser -u nobody -- waybill status; [ $? = 4 ]'
 check "waybill without a command is its status" runuser -u tech -- waybill
+check "doctor finds nothing wrong, under the sandbox, without sudo" runuser -u tech -- waybill doctor
+check "sources are paused and resumed under the unix user's name" bash -c \
+    'runuser -u tech -- waybill sources pause moves --yes && runuser -u tech -- waybill sources resume moves --yes &&
+     runuser -u tech -- waybill audit | grep -q "tech (.*) *resume"'
+check "the page is served at the socket" bash -c 'python3 /deb-test/get.py / | grep -q "<h1>acme/dc-1</h1>"'
 check "a repair is audited under the unix user's name" bash -c \
     'runuser -u tech -- waybill outbox reset --yes && runuser -u tech -- waybill audit | grep -q "tech ("'
 check "the resident size is small" bash -c \
-    '[ "$(awk "/VmRSS/{print \$2}" /proc/$(systemctl show waybill -p MainPID --value)/status)" -lt 65536 ]'
+    "[ \"\$(awk '/VmRSS/{print \$2}' /proc/$(main_pid)/status)\" -lt 65536 ]"
 check "the sandbox scores at most 1.5" bash -c \
     'systemd-analyze security --offline=true --threshold=15 /lib/systemd/system/waybill.service'
 
@@ -134,7 +120,7 @@ mkdir -p /etc/systemd/system/waybill.service.d
 printf '[Service]\nWatchdogSec=3\n' >/etc/systemd/system/waybill.service.d/watchdog.conf
 systemctl daemon-reload
 systemctl restart waybill
-pid=$(systemctl show waybill -p MainPID --value)
+pid=$(main_pid)
 end_with -STOP
 check "stuck, the watchdog ends it" within 30 bash -c "! kill -0 $pid 2>/dev/null"
 check "and it runs again" within 30 is ActiveState active
@@ -160,23 +146,13 @@ check "the edited configuration is kept" cmp /etc/waybill/agent.conf /deb-test/e
 check "it runs again" within 20 is ActiveState active
 start_broker
 check "all that waited arrives" within 60 told 1200
-python3 - <<'PY' >/deb-test/counted
-import json
-told = set()
-for line in open("/deb-test/heard"):
-    payload = json.loads(line)["payload"]
-    for event in payload if isinstance(payload, list) else [payload]:
-        if event["type"].startswith("stock."):
-            told.add(event["id"])
-print(len(told))
-PY
-check "each line once by its id: 1200" grep -qx 1200 /deb-test/counted
+check "each line once by its id: 1200" [ "$(distinct heard)" = 1200 ]
 
 echo "== remove"
 check "the package goes" dpkg -r waybill
 check "and its agent with it" bash -c '! pgrep -x waybill'
 check "configuration and outbox stay" bash -c '[ -f /etc/waybill/agent.conf ] && [ -f /var/lib/waybill/outbox.sqlite ]'
 check "purging takes the rest" dpkg -P waybill
-check "nothing is left" bash -c '! ls -d /etc/waybill /var/lib/waybill /run/waybill /usr/share/doc/waybill 2>/dev/null | grep .'
+check "nothing is left" nothing_left
 check "but the user" id waybill
 exit $failed

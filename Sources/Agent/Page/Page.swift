@@ -81,7 +81,7 @@ struct Page {
             status.isConnected ? "<span class=\"ok\">Connected</span>" : "<span class=\"bad\">Not connected</span>"
         let since: Markup = status.connectionSince.map { " since \(time($0))" } ?? ""
         let receipts: [Markup] = status.receipts.prefix(Self.mostReasons).map { receipt in
-            let behind = receipt.behind.map { $0 == 0 ? "all of it" : "\($0) behind" } ?? "of an earlier epoch"
+            let behind = receipt.behind.map { $0 == 0 ? "nothing" : "\($0) events" } ?? "an earlier epoch"
             return """
                 <tr><td>\(receipt.requester)</td><td>\(receipt.lane)</td><td class="n">\(receipt.sequence)</td>
                 <td>\(behind)</td><td>\(time(receipt.at))</td></tr>
@@ -91,7 +91,7 @@ struct Page {
         let confirmed: Markup =
             receipts.isEmpty
             ? "<p class=\"dim\">No consumer has confirmed anything yet.</p>"
-            : table("What the centre confirmed", ["Consumer", "Lane", "#Up to", "", "Said"], receipts)
+            : table("What the centre confirmed", ["Consumer", "Lane", "#Up to", "Behind", "Said"], receipts)
         return "<h2 id=\"broker\">Broker</h2><p>\(state)\(since).</p>\(confirmed)"
     }
 

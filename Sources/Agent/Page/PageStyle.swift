@@ -18,7 +18,7 @@ enum PageStyle {
         .lane,.reasons li{background:var(--card);border:1px solid var(--edge);border-radius:.5rem;padding:.8rem}
         .reasons{list-style:none;padding:0;display:grid;grid-template-columns:minmax(0,1fr);gap:.5rem;margin:.5rem 0}
         svg{display:block;width:100%;height:5rem;border:solid var(--edge);border-width:0 0 1px;margin:.3rem 0}
-        path{fill:color-mix(in srgb,var(--line) 18%,transparent);stroke:var(--line);stroke-width:2;vector-effect:non-scaling-stroke}
+        path{fill:color-mix(in srgb,var(--line) 18%,transparent);stroke:var(--line);stroke-width:1;vector-effect:non-scaling-stroke}
         .axis{display:flex;justify-content:space-between}
         .table{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.9rem}
         th,td{text-align:left;padding:.3rem .6rem .3rem 0;border-bottom:1px solid var(--edge);vertical-align:top}th{white-space:nowrap}
