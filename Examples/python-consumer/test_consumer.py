@@ -108,6 +108,14 @@ class CoreTests(unittest.TestCase):
                              "data": {"keys": 1, "lines": "%032x" % total, "asof": {}}})
         self.assertEqual({key: value["unrestricted"] for key, value in self.core.stock().items()}, {("S", "A", "", ""): "5"})
 
+    def test_a_probe_of_the_access_list_changes_nothing_and_is_no_complaint(self):
+        self.take("ev/standard", event(1))
+        complaints = []
+        self.core.complain = complaints.append
+        for part in ("ev/critical", "ev/standard", "ev/bulk", "state", "beacon", "meta", "rep/me"):
+            self.core.take(part, b"")
+        self.assertEqual((self.core.last("standard"), complaints), (1, []))
+
     def test_what_is_no_message_of_the_contract_changes_nothing(self):
         self.take("ev/standard", event(1))
         for part in ("ev/standard", "beacon", "meta", "rep/me"):

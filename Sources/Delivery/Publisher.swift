@@ -107,8 +107,8 @@ package final class Publisher: SessionHandler {
     }
 
     package func received(_ message: InboundMessage, port: SessionPort) {
-        // A probe of the access list, or a retained message's removal, says nothing of who publishes.
-        if message.payload.isEmpty { return }
+        // A probe of the access list must not pass for a retained beacon; an empty command is refused as any other.
+        guard !message.payload.isEmpty || message.topic.hasPrefix(topics.commandPrefix) else { return }
         switch (message.topic, phase) {
         case (topics.beacon, .live): compare(message, port: port)
         case (topics.state, .live): restorePresence(message, port: port)

@@ -48,8 +48,7 @@ struct ConfigurationTests {
     }
 
     @Test func `a broken site name brings up no false errors elsewhere`() {
-        let found = problems(minimal.replacing("dc-7", with: "dc/7"))
-        #expect(found.count == 1)
+        for name in ["dc/7", ""] { #expect(problems(minimal.replacing("dc-7", with: name)).count == 1) }
     }
 
     @Test(arguments: ["keep = \"7 days\"", "keep = 7", "limit = \"99999999999999GiB\"", "limit = \"1MiB\""])
@@ -80,12 +79,27 @@ struct ConfigurationTests {
 
     // MARK: the description of the keys
 
-    /// The default file with every default spelled out, as a user would write it.
+    /// The default file with its examples for settings.
+    private func examples() -> String {
+        DefaultFile.text.split(separator: "\n", omittingEmptySubsequences: false).map { line -> Substring in
+            line.hasPrefix("#") && !line.hasPrefix("# ") ? line.dropFirst() : line
+        }.joined(separator: "\n")
+    }
+
+    /// The same with every default spelled out, as a user would write it.
     private func everything() -> String {
-        DefaultFile.text.split(separator: "\n", omittingEmptySubsequences: false).map { line -> String in
+        examples().split(separator: "\n", omittingEmptySubsequences: false).map { line -> String in
             guard line.hasPrefix("# "), line.contains(" = "), !line.contains("\"…\"") else { return String(line) }
             return String(line.dropFirst(2))
         }.joined(separator: "\n")
+    }
+
+    @Test func `the default file as it is names what is needed, and nothing else`() {
+        let found = problems(DefaultFile.text)
+        #expect(found.count == 4, "\(found)")
+        for words in ["tenant", "site", "brokers", "at least one [[source]]"] {
+            #expect(found.contains { $0.contains(words) }, "\(words): \(found)")
+        }
     }
 
     @Test func `the default file is what the description of the keys writes`() throws {
@@ -98,7 +112,7 @@ struct ConfigurationTests {
     }
 
     @Test func `what the default file calls defaults are the defaults`() throws {
-        let plain = try Configuration.parse(DefaultFile.text, file: "a", directory: "/d", environment: [:])
+        let plain = try Configuration.parse(examples(), file: "a", directory: "/d", environment: [:])
         let spelled = try Configuration.parse(everything(), file: "a", directory: "/d", environment: [:])
         #expect(comparable(plain) == comparable(spelled))
     }

@@ -21,8 +21,4 @@ struct ExampleTests {
         #expect(repeated.contains(#""time_quality":"ambiguous""#))
         #expect(result.lines[0].contains(#""quantity":{"value":"1200.5","uom":"KGM"}"#))
     }
-
-    @Test func `the commented default is a valid configuration`() throws {
-        _ = try Configuration.load(path: root.appendingPathComponent("agent.conf").path, environment: [:])
-    }
 }

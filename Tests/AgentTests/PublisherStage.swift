@@ -41,7 +41,7 @@ enum Stage {
         return condition()
     }
 
-    static func publish(_ payload: String, topic: String, port: UInt16) throws {
+    static func publish(_ payload: String, topic: String, retain: Bool = true, port: UInt16) throws {
         final class Sender: SessionHandler {
             let message: Message
             let finished: @Sendable () -> Void
@@ -62,7 +62,7 @@ enum Stage {
             func farewell(_ port: SessionPort) -> Message? { nil }
         }
         let message = Message(
-            topic: topic, payload: Array(payload.utf8), retain: true, contentType: nil, userProperties: [])
+            topic: topic, payload: Array(payload.utf8), retain: retain, contentType: nil, userProperties: [])
         let options = MQTTOptions(
             brokers: [try #require(BrokerAddress("mqtt://127.0.0.1:\(port)"))], clientID: "other")
         let finished = Flag()

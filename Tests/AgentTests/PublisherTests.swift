@@ -54,6 +54,26 @@ struct PublisherTests {
         [0x26] + [name, value].flatMap { [0, UInt8($0.utf8.count)] + Array($0.utf8) }
     }
 
+    @Test func `empty messages on its own topics, which probe the access list, leave the agent as it is`() async throws
+    {
+        try await Stage.set { directory, broker, centre in
+            let site = try PublishingSite(directory + "/a")
+            let epoch = site.outbox.progress.epoch
+            try site.start(ports: [broker.port])
+            defer { site.stop() }
+            #expect(Stage.wait { !centre.beacons.isEmpty })
+            let topics = Topics(site: try PublishingSite.identity())
+            for topic in [topics.beacon, topics.meta, topics.state] {
+                try Stage.publish("", topic: topic, retain: false, port: broker.port)
+            }
+            try site.capture(["T-1"])
+            #expect(Stage.wait { site.acked() == 1 })
+            // A new connection would announce itself again.
+            #expect(centre.metas.filter { !$0.isEmpty }.count == 1)
+            #expect(site.outbox.progress.epoch == epoch)
+        }
+    }
+
     @Test func `a late Will of another session is answered by presence`() async throws {
         try await Stage.set { directory, broker, centre in
             let site = try PublishingSite(directory + "/a")

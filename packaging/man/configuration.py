@@ -21,14 +21,14 @@ def main():
     for line in lines:
         if not line.strip():
             continue
-        table = re.match(r"^(\[\[?[a-z.]+\]\]?)(?:\s+# (.*))?$", line)
+        table = re.match(r"^#?(\[\[?[a-z.]+\]\]?)(?:\s+# (.*))?$", line)
         found = key.match(line)
         if table:
             out.append(f".SH {roff(table.group(1))}")
             if table.group(2):
                 out.append(roff(sentence(table.group(2))))
         elif found:
-            is_default = found.group(1).startswith("#")
+            is_default = found.group(1) == "# "
             value = re.sub(r"\s+# .*", "", found.group(3))
             words = found.group(4) or ""
             text = sentence(words)

@@ -69,11 +69,7 @@ ca_file = "/etc/waybill/ca.crt"
 cert_file = "/etc/waybill/dc-1.crt"
 backoff = { min = "100ms", max = "500ms" }
 CONF
-python3 - <<'PY'
-text = open("/etc/waybill/agent.conf").read()
-open("/etc/waybill/agent.conf", "w").write(
-    text[:text.index("[[source]]")].replace('brokers = ["mqtts://mq1.example.com:8883"]', 'brokers = ["mqtts://127.0.0.1:8883"]')
-    + '''
+cat >/etc/waybill/conf.d/source.conf <<'CONF'
 [[source]]
 name = "moves"
 path = "/srv/wms/moves.csv"
@@ -85,8 +81,8 @@ sku = "item"
 quantity = "decimal(qty, ',')"
 location = "whse || '-' || bin"
 occurred_at = "local_time(date || time, 'yyyyMMddHHmmss')"
-''')
-PY
+CONF
+echo "# the site's own words" >>/etc/waybill/agent.conf
 check "the configuration is right" env CREDENTIALS_DIRECTORY=/nowhere waybill check --config /etc/waybill/agent.conf
 : >heard
 mosquitto_sub -h 127.0.0.1 -p 1883 -q 1 -i hearer -c -t 'waybill/v1/+/acme/dc-1/ev/#' -F '%J' >>heard 2>/deb-test/sub.log &

@@ -15,8 +15,12 @@ struct ConfigurationReader {
 
     func read() -> Configuration? {
         let siteTable = root.table("site")
-        let site = SiteIdentity(tenant: siteTable.required("tenant"), site: siteTable.required("site"))
-        if site == nil { siteTable.wrong("site", "tenant and site want letters, digits, '.', '_' and '-', at most 64") }
+        let named = SiteIdentity(tenant: siteTable.required("tenant"), site: siteTable.required("site"))
+        if named == nil, siteTable.members["tenant"] != nil, siteTable.members["site"] != nil {
+            siteTable.wrong("site", "tenant and site want letters, digits, '.', '_' and '-', at most 64")
+        }
+        // What else is wrong is told too; a problem is told already, so that nothing runs under it.
+        guard let site = named ?? SiteIdentity(tenant: "unnamed", site: "unnamed") else { return nil }
         let timeZone = zone(siteTable) ?? "UTC"
         siteTable.finish()
         let rules = inventory(root.table("inventory"))
@@ -31,7 +35,6 @@ struct ConfigurationReader {
         if sources.isEmpty { root.problems.add(root.place, "at least one [[source]] is needed") }
         let lanes = weights(root.table("lanes"))
         reportTwins(sourceTables, sources)
-        guard let site else { return nil }
         var outbox = OutboxOptions(
             directory: dataDirectory, site: site, rules: rules, programVersion: WaybillVersion.text)
         var delivery = DeliverySettings(site: site, agentVersion: WaybillVersion.text, timeZone: timeZone)

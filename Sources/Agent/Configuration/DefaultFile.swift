@@ -8,7 +8,8 @@ package enum DefaultFile {
     }
 
     private static let introduction = """
-        # Waybill's configuration. Every key is optional but those marked "needed"; what stands after '#' is the default.
+        # Waybill's configuration. Every key is optional but those marked "needed". After '# ' stands a default, after a '#' alone
+        # an example.
         # Units are in the value: "250ms" "30s" "7d", "64KiB" "2GiB", "500/s". Relative paths are relative to this file.
         # Files conf.d/*.conf beside this one are read over it, in the order of their names: site settings go there.
         """
@@ -31,7 +32,7 @@ package enum DefaultFile {
 
     private static func heading(_ table: ConfigurationKey) -> String {
         guard isSection(table) else { return "[\(table.path)]" }
-        let heading = "[[\(table.path)]]"
+        let heading = "#[[\(table.path)]]"
         return headings[table.path].map { padded(heading, width) + "# \($0)" } ?? heading
     }
 
@@ -42,7 +43,7 @@ package enum DefaultFile {
     ]
 
     private static func line(_ key: ConfigurationKey) -> String {
-        let setting = (key.example.isEmpty ? "# " : "") + "\(key.name) = \(value(key))"
+        let setting = (key.example.isEmpty ? "# " : "#") + "\(key.name) = \(value(key))"
         guard !key.words.isEmpty else { return setting }
         return (setting.count < width ? padded(setting, width) : setting + "    ") + "# \(key.words)"
     }
