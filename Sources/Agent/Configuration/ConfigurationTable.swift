@@ -25,7 +25,7 @@ final class ConfigurationTable {
     let path: String
     let place: ConfigurationPlace
     let problems: ConfigurationProblems
-    private let members: [String: ConfigurationNode]
+    let members: [String: ConfigurationNode]
 
     init(_ node: ConfigurationNode?, path: String, place: ConfigurationPlace, problems: ConfigurationProblems) {
         if let node, case .table(let members) = node.content { self.members = members } else { members = [:] }
