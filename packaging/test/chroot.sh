@@ -61,5 +61,6 @@ check "installed again it finds both" bash -c 'dpkg -i next.deb && grep -q "own 
 rm -rf /run/waybill
 check "purging takes the rest" dpkg -P waybill
 check "nothing is left" nothing_left
+[ $failed = 0 ] || tail -20 /deb-test/agent.log
 kill "$broker" "$listener" 2>/dev/null
 exit $failed
