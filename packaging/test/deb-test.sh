@@ -16,9 +16,10 @@ fi
 
 python3 "$here/../prometheus/check.py"
 
-for tool in mosquitto:mosquitto mosquitto_sub:mosquitto-clients; do
+for tool in mosquitto:mosquitto mosquitto_sub:mosquitto-clients openssl:openssl; do
     command -v "${tool%:*}" >/dev/null 2>&1 || { skip "the installation: ${tool#*:} is not installed (make setup-extras)"; exit 0; }
 done
+"$here/central-broker.sh"
 if [ "$(id -u)" != 0 ] || ! unshare --mount --propagation private true 2>/dev/null; then
     skip "the installation: no privileges for a container"
     exit 0
