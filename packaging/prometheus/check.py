@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Checks alert rules and dashboard: they parse, fire where they should, and name only metrics that docs/operations.md lists.
+"""Checks alert rules and dashboard: they parse, fire where they should, and name only metrics of docs/operations.md.
 
-Usage: check.py [METRICS], a file with what /metrics printed: then also that each listed metric is really there.
+Usage: check.py [METRICS], a file with what /metrics printed: then also that it and the table have the same metrics, but
+for those of which the table says when they are absent.
 """
 import json
 import pathlib
@@ -17,16 +18,18 @@ NAME = re.compile(r"\bwaybill_[a-z_]+")
 
 
 def listed():
-    """The metrics of the table, histograms with what Prometheus makes of them."""
-    names = set()
+    """The metrics of the table, histograms with what Prometheus makes of them; then those that are always told."""
+    names, always = set(), set()
     for line in DOCS.read_text().splitlines():
         if line.startswith("| `waybill_"):
             cells = line.split("|")
             found = NAME.findall(cells[1])
             names.update(found)
+            if "absent" not in cells[3]:
+                always.update(found)
             if "histogram" in cells[3]:
                 names.update(name + end for name in found for end in ("_bucket", "_sum", "_count"))
-    return names
+    return names, always
 
 
 def expressions():
@@ -38,6 +41,11 @@ def expressions():
             yield panel["title"], target["expr"]
 
 
+def variables():
+    dashboard = json.loads((HERE / "waybill.dashboard.json").read_text())
+    return NAME.findall(json.dumps(dashboard["templating"]))
+
+
 def promtool(*arguments):
     done = subprocess.run(["promtool", *arguments], capture_output=True, text=True)
     if done.returncode:
@@ -45,10 +53,11 @@ def promtool(*arguments):
 
 
 def main():
-    known = listed()
+    known, always = listed()
     rules = (HERE / "waybill.rules.yml").read_text()
     used = [("an alert", name) for name in NAME.findall(rules)]
     used += [(title, name) for title, text in expressions() for name in NAME.findall(text)]
+    used += [("a variable of the dashboard", name) for name in variables()]
     for where, name in used:
         if name not in known:
             sys.exit(f"{where} names {name}, which docs/operations.md does not list")
@@ -56,6 +65,8 @@ def main():
         told = set(re.findall(r"^# TYPE (\S+)", pathlib.Path(sys.argv[1]).read_text(), re.M))
         for name in told - known:
             sys.exit(f"/metrics has {name}, which docs/operations.md does not list")
+        for name in always - told:
+            sys.exit(f"docs/operations.md lists {name}, which /metrics does not have")
     if not shutil.which("promtool"):
         print("skipped: promtool is not installed (prometheus; make setup-extras)")
         return

@@ -57,7 +57,7 @@ over_own_root '
     # No service may be started in there by the packages themselves.
     printf "#!/bin/sh\nexit 101\n" >"$root/usr/sbin/policy-rc.d"
     chmod +x "$root/usr/sbin/policy-rc.d"
-    # A loopback of its own: two runs on one machine do not meet at the broker's port.
+    # A loopback of its own: two runs on one machine do not meet at one port.
     timeout 120 unshare --net sh -c "ip link set lo up && exec chroot $root /deb-test/chroot.sh"
 ' || exit 1
 
