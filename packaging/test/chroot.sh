@@ -6,7 +6,6 @@ cd /deb-test
 
 # Without systemd nobody hands it credentials, and root's own it may not read.
 start() { runuser -u waybill -- env CREDENTIALS_DIRECTORY=/nowhere waybill run >>/deb-test/agent.log 2>&1 & within 20 waybill status --json >/dev/null 2>&1 || true; }
-# By its pid file alone: other agents of this machine are none of this test's business.
 stop() { pid=$(waybill status --json | sed 's/.*"pid":\([0-9]*\).*/\1/'); [ "$pid" -gt 1 ] && kill "$pid" && within 20 bash -c "! kill -0 $pid 2>/dev/null"; }
 broker() { mosquitto -c /deb-test/broker.conf >/deb-test/broker.log 2>&1 & broker=$!; within 10 bash -c 'exec 3<>/dev/tcp/127.0.0.1/18831' 2>/dev/null; }
 listen() { mosquitto_sub -h 127.0.0.1 -p 18831 -q 1 -i hearer -c -t 'waybill/v1/+/acme/dc-1/ev/#' -F '%J' >>heard 2>/dev/null & listener=$!; }
