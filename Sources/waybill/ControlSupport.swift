@@ -43,7 +43,7 @@ private func words(_ failure: ControlClient.Failure) -> ([String], ExitCode) {
         (
             [
                 "there is no such thing", "the agent does not know it, or it was resolved meanwhile",
-                "list what there is",
+                "see what there is: waybill rejects list, waybill sources, waybill audit",
             ],
             Exit.noSuchThing
         )

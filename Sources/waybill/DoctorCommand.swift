@@ -110,7 +110,10 @@ struct DoctorCommand: ParsableCommand {
             try control.client.each("/v1/doctor", method: "POST", seconds: 60) { line in
                 let data = Data(line.utf8)
                 if let refusal = try? JSONDecoder().decode(RefusalDocument.self, from: data) {
-                    throw ControlClient.Failure.failed(refusal.refused)
+                    printError("the agent is being looked at already")
+                    printError("  \(refusal.refused)")
+                    printError("  or look from here: waybill doctor --local")
+                    throw Exit.failed
                 }
                 tell(try JSONDecoder().decode(DoctorFinding.self, from: data))
             }

@@ -25,8 +25,8 @@ within() { # SECONDS COMMAND...
 header() { echo "txn_no;code;date;time;item;whse;bin;batch;qty;unit;order_no;text"; }
 lines() { for n in $(seq "$1" "$2"); do echo "TXN-$n;RC;20261123;091405;1001;W1;B1;;1;EA;SO-1;x"; done; }
 
-# The lines of FILE, each a message as mosquitto_sub prints it with %J.
-told() { [ "$(grep -c . "${2:-/deb-test/heard}")" -ge "$1" ]; }
+# The lines of FILE, each a message as mosquitto_sub prints it with %J; without the empty ones of doctor.
+told() { [ "$(grep -vc '"payload":null' "${2:-/deb-test/heard}")" -ge "$1" ]; }
 
 # Distinct events, by id, of what was heard.
 distinct() {
@@ -36,7 +36,7 @@ import sys
 told = set()
 for line in open(sys.argv[1]):
     payload = json.loads(line)["payload"]
-    for event in payload if isinstance(payload, list) else [payload]:
+    for event in payload if isinstance(payload, list) else [payload] if payload else []:
         if event["type"].startswith("stock."):
             told.add(event["id"])
 print(len(told))
