@@ -49,12 +49,12 @@ package final class ReceiverCore {
     /// What came from the broker, at a wall time and a monotonic millisecond. Throws what the file's fault is alone.
     package func take(_ message: InboundMessage, wall: Timestamp, now: Int64) throws {
         (context.wall, context.now) = (wall, now)
-        // A probe of the access list (docs/protocol.md, 2).
-        if message.payload.isEmpty { return }
         guard let topic = TopicName(message.topic), options.follows(topic.site) else {
             foreign += 1
             return
         }
+        // A probe of the access list (docs/protocol.md, 2), or a retained message that was cleared.
+        if message.payload.isEmpty { return }
         guard let site = try follower(of: topic.site) else { return }
         switch topic.part {
         case .events: try take(events: message, site, isReplay: false)
