@@ -45,7 +45,8 @@ let package = Package(
         product(
             "Agent",
             [
-                "CLinux", "CMosquitto", "CSQLite", "CTLS", "Contract", "Delivery", "Ingest", "Inventory", "MQTT", "Outbox", "Receiver", "SQLite",
+                "CLinux", "CMosquitto", "CSQLite", "CTLS", "Contract", "Delivery", "Ingest", "Inventory", "MQTT",
+                "Outbox", "Receiver", "SQLite",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
