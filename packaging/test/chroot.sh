@@ -23,18 +23,8 @@ site = "dc-1"
 [mqtt]
 brokers = ["mqtt://127.0.0.1:18831"]
 backoff = { min = "100ms", max = "500ms" }
-[[source]]
-name = "moves"
-path = "/srv/wms/moves.csv"
-format = { type = "csv", delimiter = ";", header = true, encoding = "cp1252" }
-[[source.event]]
-type = "stock.received"
-id = "txn_no"
-sku = "item"
-quantity = "decimal(qty, ',')"
-location = "whse || '-' || bin"
-occurred_at = "local_time(date || time, 'yyyyMMddHHmmss')"
 CONF
+moves_source >/etc/waybill/conf.d/source.conf
 printf 'listener 18831 127.0.0.1\nallow_anonymous true\nuser root\npersistence true\npersistence_location /deb-test/\n' >broker.conf
 : >heard
 broker

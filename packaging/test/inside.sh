@@ -69,19 +69,7 @@ ca_file = "/etc/waybill/ca.crt"
 cert_file = "/etc/waybill/dc-1.crt"
 backoff = { min = "100ms", max = "500ms" }
 CONF
-cat >/etc/waybill/conf.d/source.conf <<'CONF'
-[[source]]
-name = "moves"
-path = "/srv/wms/moves.csv"
-format = { type = "csv", delimiter = ";", header = true, encoding = "cp1252" }
-[[source.event]]
-type = "stock.received"
-id = "txn_no"
-sku = "item"
-quantity = "decimal(qty, ',')"
-location = "whse || '-' || bin"
-occurred_at = "local_time(date || time, 'yyyyMMddHHmmss')"
-CONF
+moves_source >/etc/waybill/conf.d/source.conf
 echo "# the site's own words" >>/etc/waybill/agent.conf
 check "the configuration is right" env CREDENTIALS_DIRECTORY=/nowhere waybill check --config /etc/waybill/agent.conf
 : >heard

@@ -25,6 +25,23 @@ within() { # SECONDS COMMAND...
 header() { echo "txn_no;code;date;time;item;whse;bin;batch;qty;unit;order_no;text"; }
 lines() { for n in $(seq "$1" "$2"); do echo "TXN-$n;RC;20261123;091405;1001;W1;B1;;1;EA;SO-1;x"; done; }
 
+# Reads those lines.
+moves_source() {
+    cat <<'CONF'
+[[source]]
+name = "moves"
+path = "/srv/wms/moves.csv"
+format = { type = "csv", delimiter = ";", header = true, encoding = "cp1252" }
+[[source.event]]
+type = "stock.received"
+id = "txn_no"
+sku = "item"
+quantity = "decimal(qty, ',')"
+location = "whse || '-' || bin"
+occurred_at = "local_time(date || time, 'yyyyMMddHHmmss')"
+CONF
+}
+
 # The lines of FILE, each a message as mosquitto_sub prints it with %J; without the empty ones of doctor.
 told() { [ "$(grep -vc '"payload":null' "${2:-/deb-test/heard}")" -ge "$1" ]; }
 
