@@ -25,7 +25,10 @@ struct EventMoments: Equatable {
         let width = name.utf8CodeUnitCount
         guard let base = bytes.baseAddress, bytes.count >= width + momentWidth else { return nil }
         let places = 0...(bytes.count - width - momentWidth)
-        guard let found = places.first(where: { memcmp(base + $0, name.utf8Start, width) == 0 }) else { return nil }
+        let quote = UInt8(ascii: "\"")
+        guard
+            let found = places.first(where: { bytes[$0] == quote && memcmp(base + $0, name.utf8Start, width) == 0 })
+        else { return nil }
         let text = UnsafeRawBufferPointer(start: base + found + width, count: momentWidth)
         bytes = UnsafeRawBufferPointer(rebasing: bytes[(found + width + momentWidth)...])
         func number(_ place: Int, _ digits: Int) -> Int {

@@ -40,11 +40,12 @@ package struct ByLane<Value> {
             case .bulk: bulk
             }
         }
-        set {
+        // In place: a copy of an array for each change of one element would cost more than all else.
+        _modify {
             switch lane {
-            case .critical: critical = newValue
-            case .standard: standard = newValue
-            case .bulk: bulk = newValue
+            case .critical: yield &critical
+            case .standard: yield &standard
+            case .bulk: yield &bulk
             }
         }
     }
