@@ -45,7 +45,7 @@ struct DoctorCommand: ParsableCommand {
         if status != nil {
             try throughAgent(tell)
         } else if let configuration {
-            Doctor(configuration).lookAsService(tell)
+            Doctor(configuration).lookAsService(isCommand: true, tell)
         }
         if !json { printLine("\(tally.ok) ok, \(tally.warnings) warnings, \(tally.failed) failed") }
         if tally.failed > 0 { throw Exit.failed }
@@ -130,7 +130,7 @@ struct DoctorCommand: ParsableCommand {
             case .skipped: padded("skipped", 8)
             }
         let subject = finding.subject.isEmpty ? "" : "\(finding.subject): "
-        return ["\(verdict) \(padded(finding.step, 14))\(subject)\(finding.words)"]
+        return ["\(verdict) \(padded(finding.step, 14))\(visible(subject + finding.words))"]
             + finding.remedies.map { "           " + $0 }
     }
 }

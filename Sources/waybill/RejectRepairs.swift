@@ -117,7 +117,7 @@ struct RejectChoice: ParsableArguments {
 
     func show(_ reject: RejectDocument) throws {
         if json { return try printJSON(reject) }
-        printLine("\(reject.id): \(reject.code): \(reject.record)")
+        printLine(visible("\(reject.id): \(reject.code): \(reject.record)"))
     }
 
     /// One after the other; exit 1 when all were rejected again, 7 when some were. One that somebody else resolved meanwhile
@@ -127,7 +127,7 @@ struct RejectChoice: ParsableArguments {
         for id in ids {
             do {
                 let outcome = try one(id)
-                if json { try printJSON(outcome) } else { printLine(words(outcome)) }
+                if json { try printJSON(outcome) } else { printLine(visible(words(outcome))) }
                 if outcome.outcome == "rejected" { failed += 1 }
             } catch ControlClient.Failure.noSuchThing {
                 printError("\(id): resolved by somebody else meanwhile")

@@ -40,7 +40,7 @@ struct RejectsCommand: ParsableCommand {
             for line in lines {
                 let reject = try JSONDecoder().decode(RejectDocument.self, from: Data(line.utf8))
                 printLine(
-                    "\(rightAligned("\(reject.id)", 6))  \(reject.at)  \(padded(reject.source, 14)) \(reject.code): \(reject.message)"
+                    "\(rightAligned("\(reject.id)", 6))  \(reject.at)  \(padded(reject.source, 14)) \(visible("\(reject.code): \(reject.message)"))"
                 )
             }
         }
@@ -67,9 +67,9 @@ struct RejectsCommand: ParsableCommand {
             let reject = try asking { try control.client.get(RejectDocument.self, "/v1/rejects/\(id)") }
             if json { return try printJSON(reject) }
             printLine("reject \(reject.id) of source \(reject.source), \(reject.at)")
-            printLine("at      \(reject.position)")
-            printLine("reason  \(reject.code): \(reject.message)")
-            printLine("record  \(reject.record)")
+            printLine("at      \(visible(reject.position))")
+            printLine("reason  \(visible("\(reject.code): \(reject.message)"))")
+            printLine("record  \(visible(reject.record))")
         }
     }
 }

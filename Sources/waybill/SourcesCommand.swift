@@ -54,9 +54,10 @@ struct SourcesCommand: ParsableCommand {
         private func tell(_ source: SourceDocument) {
             let records = "\(source.events) events, \(source.ignored) ignored, \(source.rejected) rejected"
             for (name, words) in [
-                ("source", "\(source.name) (\(source.kind))"), ("path", source.path), ("status", status(source)),
+                ("source", "\(source.name) (\(source.kind))"), ("path", visible(source.path)),
+                ("status", status(source)),
                 ("stands at", source.position ?? "nothing was read yet"),
-                ("last record", last(source) + (source.lastRecord.map { ", at \($0)" } ?? "")),
+                ("last record", last(source) + (source.lastRecord.map { ", at \(visible($0))" } ?? "")),
                 ("records", "\(records) since the start"), ("rejects", "\(source.rejects) open"),
                 ("mapping", source.mapping ?? "-"),
                 ("rewind", source.canRewind ? "possible: every rule gives an id" : "not possible: a rule gives no id"),
@@ -65,7 +66,7 @@ struct SourcesCommand: ParsableCommand {
 
         private func status(_ source: SourceDocument) -> String {
             let style = control.style
-            guard source.status == "ok" else { return style.bad(source.status) }
+            guard source.status == "ok" else { return style.bad(visible(source.status)) }
             return source.lag > 0 ? "ok, has more for \(TimeWords.age(milliseconds: source.lag))" : style.good("ok")
         }
 

@@ -72,7 +72,7 @@ struct StatusText {
         return ["health    " + style.bad("NEEDS ATTENTION: \(count)")]
             + status.details.flatMap { reason in
                 [
-                    "  " + style.bad("! ") + reason.words,
+                    "  " + style.bad("! ") + visible(reason.words),
                     "      since \(moment(reason.since)); type: \(style.heading(reason.next))",
                 ]
             }
@@ -106,7 +106,7 @@ struct StatusText {
         [style.heading(padded("source", 20) + padded("last record", 14) + padded("rejects", 10) + "status")]
             + status.sources.map { source in
                 let last = source.lastRecordAt.map { age($0) + " ago" } ?? "-"
-                let words = source.status == "ok" ? "ok" : style.bad(source.status)
+                let words = source.status == "ok" ? "ok" : style.bad(visible(source.status))
                 return padded(source.name, 20) + padded(last, 14) + padded("\(source.rejects)", 10) + words
             }
     }
@@ -116,7 +116,7 @@ struct StatusText {
         var lines = [style.heading("done in the last 24 hours")]
         lines += status.done.prefix(Self.mostDone).map { entry in
             let subject = entry.subject.isEmpty ? "" : " \(entry.subject)"
-            return "  \(moment(entry.at))  \(entry.actor): \(entry.action)\(subject): \(entry.outcome)"
+            return visible("  \(moment(entry.at))  \(entry.actor): \(entry.action)\(subject): \(entry.outcome)")
         }
         if status.done.count > Self.mostDone { lines.append("  and more: waybill audit") }
         return lines

@@ -16,6 +16,19 @@ struct Style {
     }
 }
 
+/// Text of the WMS, of a file name or of a broker, without what a terminal would obey.
+func visible(_ text: String) -> String {
+    guard text.unicodeScalars.contains(where: isControl) else { return text }
+    var shown = ""
+    for scalar in text.unicodeScalars { shown.unicodeScalars.append(isControl(scalar) ? "\u{FFFD}" : scalar) }
+    return shown
+}
+
+private func isControl(_ scalar: Unicode.Scalar) -> Bool {
+    scalar.value < 0x20 && scalar != "\t" || (0x7F..<0xA0).contains(scalar.value)
+        || (0x202A...0x202E).contains(scalar.value) || (0x2066...0x2069).contains(scalar.value)
+}
+
 struct StyleOptions: ParsableArguments {
     @Flag(help: "No colours, as into a pipe or with NO_COLOR set.")
     var noColor = false

@@ -59,7 +59,7 @@ struct WatchCommand: ParsableCommand {
         let number = String(event.sequence.drop { $0 == "0" })
         return [
             padded(event.lane, 9), rightAligned(number, 9), event.time, padded(event.type, 22),
-            padded(event.subject ?? "-", 14), padded(balance?.location ?? "-", 12),
+            padded(visible(event.subject ?? "-"), 14), padded(visible(balance?.location ?? "-"), 12),
             rightAligned(event.data.quantity?.value ?? "-", 10), "-> \(balance?.unrestricted ?? "-")",
         ].joined(separator: " ")
     }

@@ -11,10 +11,11 @@ package struct Doctor {
 
     package init(_ configuration: Configuration) { self.configuration = configuration }
 
-    /// What depends on who the service is: files, disk, brokers. Each finding is handed on as it is known. Root, for whom no
-    /// file is closed, looks at files with the rights of the user `waybill`, where there is one.
-    package func lookAsService(_ tell: (DoctorFinding) -> Void) {
-        ServiceUser.acting { for probe in files { tell(probe.run()) } }
+    /// What depends on who the service is: files, disk, brokers. Each finding is handed on as it is known. `isCommand`: no agent
+    /// runs in this process, so that root, for whom no file is closed, may take the rights of the user `waybill` for a while.
+    package func lookAsService(isCommand: Bool = false, _ tell: (DoctorFinding) -> Void) {
+        let look = { for probe in files { tell(probe.run()) } }
+        if isCommand { ServiceUser.acting(look) } else { look() }
         HostProbe.disk(configuration).forEach(tell)
         for broker in configuration.mqtt.brokers where BrokerProbe(broker, configuration.mqtt).run(tell) {
             LoginProbe(configuration, broker).run(tell)

@@ -98,7 +98,8 @@ package struct SupportBundle {
         try client.get(StatusDocument.self, "/v1/status").done.map { entry in
             let who = entry.actor.split(separator: " ").first.map(String.init) ?? ""
             let end = entry.outcome.split { !$0.isLetter }.first.map(String.init) ?? ""
-            return "\(entry.at) \(["user", "requester", "agent"].contains(who) ? who : "other") \(entry.action) \(end)"
+            return
+                "\(entry.at) \(["user", "requester", "agent"].contains(who) ? who : "other") \(Self.isWord(entry.action) ? entry.action : "other") \(end)"
         }
     }
 
