@@ -14,8 +14,8 @@ package struct Doctor {
     /// What depends on who the service is: files, disk, brokers. Each finding is handed on as it is known. `isCommand`: no agent
     /// runs in this process, so that root, for whom no file is closed, may take the rights of the user `waybill` for a while.
     package func lookAsService(isCommand: Bool = false, _ tell: (DoctorFinding) -> Void) {
-        let look = { for probe in files { tell(probe.run()) } }
-        if isCommand { ServiceUser.acting(look) } else { look() }
+        let found = isCommand ? ServiceUser.acting { files.map { $0.run() } } : files.map { $0.run() }
+        found.forEach(tell)
         HostProbe.disk(configuration).forEach(tell)
         for broker in configuration.mqtt.brokers where BrokerProbe(broker, configuration.mqtt).run(tell) {
             LoginProbe(configuration, broker).run(tell)

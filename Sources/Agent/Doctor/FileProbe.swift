@@ -80,16 +80,18 @@ enum ServiceUser {
     }
 
     /// With the effective rights of the service's user, if this is root and there is such a user; else as it is.
-    static func acting(_ body: () -> Void) {
+    static func acting<T>(_ body: () -> T) -> T {
         guard geteuid() == 0, let entry = getpwnam(name) else { return body() }
         let (user, group) = (entry.pointee.pw_uid, entry.pointee.pw_gid)
         let (ownGroup, ownGroups) = (getegid(), groups())
         guard initgroups(name, group) == 0, setegid(group) == 0, seteuid(user) == 0 else { return body() }
-        body()
-        // In this order: only root may change groups.
-        seteuid(0)
-        setegid(ownGroup)
-        setgroups(ownGroups.count, ownGroups)
+        defer {
+            // In this order: only root may change groups.
+            seteuid(0)
+            setegid(ownGroup)
+            setgroups(ownGroups.count, ownGroups)
+        }
+        return body()
     }
 
     private static func groups() -> [gid_t] {
