@@ -29,9 +29,12 @@ final class DataDirectoryLock: Sendable {
         Self.write(file, "\(getpid())\n")
     }
 
-    deinit { close(descriptor) }
+    deinit {
+        release()
+        close(descriptor)
+    }
 
-    /// Lets go before the end of the process; may be called twice.
+    /// Lets go before the end of the process, also where a child that is being started holds a copy; may be called twice.
     func release() { flock(descriptor, LOCK_UN) }
 
     private static func read(_ file: Int32) -> String {

@@ -74,7 +74,11 @@ package final class ReceiverStore {
         }
     }
 
-    deinit { close(lock) }
+    deinit {
+        // A child that is being started holds a copy until it is another program: closing alone would leave it locked.
+        flock(lock, LOCK_UN)
+        close(lock)
+    }
 
     // MARK: the transaction
 
