@@ -74,6 +74,8 @@ final class IngestLoop {
                 if sources.isEmpty { try openSources() }
                 try turn()
             } catch let error as OutboxError where error.code == .reopen {
+                // What is on its way counts no more, whatever became of it.
+                _ = try? committer.finish()
                 sources = []
             } catch {
                 logger.error("capture failed; reading again from the last checkpoint", metadata: ["error": "\(error)"])

@@ -51,7 +51,7 @@ struct Appender {
     ) throws -> AppendResult {
         try commit { appender in
             var origin = Origin(name: reject.source, source: try appender.source(reject.source))
-            origin.acceptsOld = reject.reason.code == Self.tooOld
+            origin.acceptsOld = [Self.tooOld, Self.uncertain].contains(reject.reason.code)
             try appender.write(record, &origin)
             try appender.seen.count(origin.noted, of: origin.source)
             guard appender.result.rejects == 0 else { throw OutboxError.stillRejected(reject.id) }
@@ -109,6 +109,7 @@ struct Appender {
             case .repeated: result.suppressed += 1
             case .conflict(let earlier): try conflict(drafts, of: record, earlier: earlier, &origin)
             case .tooOld: try reject(record, origin, Self.tooOldReason)
+            case .uncertain: try reject(record, origin, Self.uncertainReason)
             }
         }
     }
@@ -234,6 +235,10 @@ struct Appender {
         result.rejects += 1
     }
 
+    private static let uncertain = "uncertain"
+    private static let uncertainReason = RejectReason(
+        code: uncertain,
+        message: "the source was read again, and without an id and a time nobody knows whether this became an event before")
     private static let tooOld = "too_old"
     private static let tooOldReason = RejectReason(
         code: tooOld,

@@ -54,9 +54,14 @@ final class Journal {
         tree = KeptTree(isEmpty: try connection.integer("SELECT count(*) FROM (SELECT 1 FROM stock LIMIT 1)") == 0)
         receipts = try ReceiptMirror(connection)
         self.now = now
-        let rows = try connection.prepare("SELECT name, id, horizon FROM sources")
+        let rows = try connection.prepare(
+            """
+            SELECT name, id, horizon, coalesce((SELECT value FROM facts WHERE facts.name = 'rewound:' || sources.name), '0')
+            FROM sources
+            """)
         while try rows.step() {
-            sources[rows.text(0) ?? ""] = JournalSource(id: rows.integer(1), horizon: rows.integer(2))
+            sources[rows.text(0) ?? ""] = JournalSource(
+                id: rows.integer(1), horizon: rows.integer(2), rewoundAt: Int64(rows.text(3) ?? "") ?? 0)
         }
     }
 

@@ -24,6 +24,8 @@ extension Outbox {
     /// Adds samples to the history and forgets those of more than 25 hours ago, or of a clock that ran ahead. Durable on
     /// return.
     package func note(_ samples: [LagSample], now: Timestamp) throws {
+        // Nothing is written into a damaged file: what it holds has to be published first.
+        if isDamaged { return }
         try write(now) { journal in
             try journal.connection.transaction {
                 let insert = try journal.connection.prepare("INSERT OR REPLACE INTO history VALUES (?1, ?2, ?3, ?4)")

@@ -78,6 +78,9 @@ package final class Outbox: Sendable {
     /// Damaged files that this run set aside, oldest first.
     package var asides: [String] { mirror.withLock { $0.asides } }
 
+    /// `verify` found damage, and the file is still in use.
+    var isDamaged: Bool { writer.withLock { $0.damage != nil } }
+
     var life: Int { mirror.withLock { $0.life } }
 
     private static func takeClosedMark(_ journal: Journal) throws -> Bool {

@@ -41,6 +41,8 @@ struct JournalSource {
     var id: Int64
     /// Identities seen before this day may be forgotten; 0 while none was.
     var horizon: Int64
+    /// When it was last ordered to be read again; 0: never.
+    var rewoundAt: Int64 = 0
 
     static let dayMilliseconds: Int64 = 86_400_000
 
@@ -50,6 +52,8 @@ struct JournalSource {
 
 enum Sighting: Equatable {
     case new, repeated, tooOld
+    /// The source was read again, and nobody knows whether the record became an event before.
+    case uncertain
     case conflict(earlier: UInt64)
 }
 
@@ -60,6 +64,7 @@ struct SeenIdentities {
 
     /// Notes the identity when it is new.
     func judge(_ record: CapturedRecord, of source: JournalSource, anyAge: Bool = false) throws -> Sighting {
+        if !anyAge, source.rewoundAt > 0, record.isUncertain(in: source) { return .uncertain }
         guard record.identity.isTracked else { return .new }
         return try SeenKey.with(record.identity) { key in
             let content = record.identity.recordHash.prefix8
@@ -120,6 +125,14 @@ struct SeenIdentities {
 
 extension CapturedRecord {
     /// The record's own time, as its events tell it.
+    /// Whether its id, or without one its time, leaves open what became of it before the source was read again.
+    fileprivate func isUncertain(in source: JournalSource) -> Bool {
+        guard case .events(let drafts) = outcome else { return false }
+        let hasTime = drafts.allSatisfy { $0.timeQuality != .captured }
+        if identity.isTracked { return !hasTime && source.horizon > 0 }
+        return !hasTime || drafts.contains { $0.occurredAt.milliseconds < source.rewoundAt }
+    }
+
     fileprivate var oldestTime: Timestamp? {
         guard case .events(let drafts) = outcome else { return nil }
         return drafts.lazy.map(\.occurredAt).min()

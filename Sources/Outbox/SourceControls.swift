@@ -12,7 +12,11 @@ package struct SourcePause: Sendable, Equatable {
 
 enum SourceControls {
     static func pause(of source: String, _ journal: Journal) throws -> SourcePause? {
-        let parts = try journal.fact("paused:\(source)")?.split(separator: " ", maxSplits: 1)
+        read(try journal.fact("paused:\(source)"))
+    }
+
+    static func read(_ fact: String?) -> SourcePause? {
+        let parts = fact?.split(separator: " ", maxSplits: 1)
         guard let parts, parts.count == 2, let at = Int64(parts[0]) else { return nil }
         return SourcePause(actor: String(parts[1]), at: Timestamp(milliseconds: at))
     }
@@ -23,11 +27,6 @@ enum SourceControls {
 }
 
 extension Outbox {
-    /// Nil while it may be read.
-    package func sourcePause(_ name: String) throws -> SourcePause? {
-        try write { try SourceControls.pause(of: name, $0) }
-    }
-
     /// The source is not read from the next `openSources` on, whatever happens to the agent. Durable on return.
     package func pauseSource(_ name: String, actor: String, now: Timestamp) throws {
         try control(name, "pause", actor: actor, now: now, outcome: "paused") { journal in
@@ -37,7 +36,7 @@ extension Outbox {
 
     /// False when it was not paused. Durable on return.
     package func resumeSource(_ name: String, actor: String, now: Timestamp) throws -> Bool {
-        guard try sourcePause(name) != nil else { return false }
+        guard try reader().sourcePause(name) != nil else { return false }
         try control(name, "resume", actor: actor, now: now, outcome: "resumed") { journal in
             try journal.forgetFact("paused:\(name)")
         }
@@ -46,7 +45,8 @@ extension Outbox {
 
     /// Forgets where the source stands: it is read again, files that were last changed before `moment` left out. What is
     /// being captured of any source just now is refused: `append` throws `reopen` until sources are opened again. Records
-    /// that the outbox has seen give no second event. Durable on return.
+    /// that the outbox has seen give no second event; those of which that cannot be known become rejects (`uncertain`).
+    /// Durable on return.
     package func rewindSource(_ name: String, to moment: Timestamp, words: String, actor: String, now: Timestamp) throws
     {
         try control(name, "rewind", actor: actor, now: now, outcome: "read again from \(words)") { journal in
@@ -54,6 +54,8 @@ extension Outbox {
             delete.bind(1, text: name)
             try delete.run()
             try journal.setFact("rewind:\(name)", "\(moment.milliseconds)")
+            try journal.setFact("rewound:\(name)", "\(now.milliseconds)")
+            journal.sources[name]?.rewoundAt = now.milliseconds
         }
     }
 
@@ -70,5 +72,21 @@ extension Outbox {
             }
             journal.upkeep.progress = nil
         }
+    }
+}
+
+extension OutboxReader {
+    /// Nil while it may be read.
+    package func sourcePause(_ name: String) throws -> SourcePause? {
+        try read {
+            let select = try connection.prepare("SELECT value FROM facts WHERE name = ?1")
+            select.bind(1, text: "paused:\(name)")
+            return try select.step() ? SourceControls.read(select.text(0)) : nil
+        }
+    }
+
+    /// Nil before anything of it was read, and while it is to be read again.
+    package func checkpoint(of source: String) throws -> Checkpoint? {
+        try read { try SourceStarts.checkpoint(of: source, connection) }
     }
 }

@@ -33,6 +33,8 @@ struct DoctorCommand: ParsableCommand {
     var json = false
 
     func run() throws {
+        // A broker that closes in the middle of a handshake must not end the look at it.
+        signal(SIGPIPE, SIG_IGN)
         let tally = Tally()
         let tell: (DoctorFinding) -> Void = { finding in
             tally.note(finding)

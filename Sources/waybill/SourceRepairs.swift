@@ -38,8 +38,8 @@ extension SourcesCommand {
             abstract: "Read a source again from its beginning or from a day; what was seen gives no second event.",
             discussion: """
                 For records that were missed, or read by a mapping that was wrong: those that became an event, and whose
-                id is still remembered (45 days), are passed over. Records older than that become rejects. Only for a
-                source whose every rule gives an id; a reject that stands twice then gives one event.
+                id is still remembered (45 days), are passed over. Records of which that cannot be known become rejects.
+                Only for a source whose every rule gives id and occurred_at; a reject that stands twice gives one event.
 
                 Examples:
                   waybill sources rewind moves --to beginning --dry-run
@@ -48,7 +48,7 @@ extension SourcesCommand {
 
         @OptionGroup var change: SourceChange
 
-        @Option(help: "beginning, or a day: files last changed before it are left out.")
+        @Option(help: "beginning, or a day (UTC): files last changed before it are left out.")
         var to: String
 
         func run() throws { try change.carryOut("rewind", to: to) }

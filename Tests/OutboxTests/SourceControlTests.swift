@@ -40,6 +40,26 @@ struct SourceControlTests {
         #expect(outbox.progress.lanes[.standard].head == 5)
     }
 
+    @Test func `after a rewind a record without an id is a reject if it may have been an event before, and a retry takes it`()
+        throws
+    {
+        let temporary = try TemporaryOutbox()
+        let outbox = try temporary.open()
+        var record = try temporary.record("T-1")
+        record.identity = RecordIdentity(text: "T-1", recordHash: record.identity.recordHash, isTracked: false)
+        _ = try outbox.append([temporary.batch([record])], now: temporary.now)
+        let order = Timestamp(milliseconds: temporary.now.milliseconds + 1)
+        try outbox.rewindSource("moves", to: order, words: "a day", actor: "user anna (1000)", now: order)
+        _ = try outbox.openSources(["moves"])
+        let again = try outbox.append([temporary.batch([record])], now: order)
+        #expect(again.events == 0 && again.rejects == 1)
+        #expect(try outbox.reader().rejects().map(\.reason.code) == ["uncertain"])
+        try outbox.close()
+        let reopened = try temporary.open()
+        #expect(try reopened.append([temporary.batch([record])], now: order).rejects == 1, "it outlives a restart")
+        #expect(try reopened.resolve(1, with: record, now: order).events == 1)
+    }
+
     @Test func `a discard and a good retry are audited with what they did, and a vain one is not`() throws {
         let temporary = try TemporaryOutbox()
         let outbox = try temporary.open()

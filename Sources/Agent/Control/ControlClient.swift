@@ -47,14 +47,15 @@ package struct ControlClient {
         _ target: String, method: String = "GET", content: [UInt8] = [], seconds: Int? = nil,
         _ body: (String) throws -> Void
     ) throws {
-        let descriptor = try connect()
+        let descriptor = try connect(within: seconds)
         defer { close(descriptor) }
-        if let seconds { limitSilence(descriptor, seconds) }
         let head = "\(method) \(target) HTTP/1.1\r\nHost: waybill\r\nContent-Length: \(content.count)\r\n"
         var request = (Array("\(head)Connection: close\r\n\r\n".utf8) + content)[...]
         while !request.isEmpty {
             let count = request.withUnsafeBytes { send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
-            guard count > 0 else { throw Failure.failed("the agent closed the connection") }
+            guard count > 0 else {
+                throw Failure.failed(errno == EAGAIN ? Self.silence : "the agent closed the connection")
+            }
             request = request.dropFirst(count)
         }
         var answer = HTTPAnswer()
@@ -62,22 +63,18 @@ package struct ControlClient {
         while !answer.isComplete {
             let count = recv(descriptor, &buffer, buffer.count, 0)
             if count < 0, errno == EINTR { continue }
-            if count < 0, errno == EAGAIN { throw Failure.failed("it runs, and gives no answer") }
+            if count < 0, errno == EAGAIN { throw Failure.failed(Self.silence) }
             if count <= 0 { break }
             for line in try answer.take(buffer[..<count]) { try body(line) }
         }
         for line in answer.rest { try body(line) }
     }
 
-    private func limitSilence(_ descriptor: Int32, _ seconds: Int) {
-        var limit = timeval(tv_sec: seconds, tv_usec: 0)
-        for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
-            setsockopt(descriptor, SOL_SOCKET, option, &limit, socklen_t(MemoryLayout<timeval>.size))
-        }
-    }
+    private static let silence = "it runs, and gives no answer"
 
-    private func connect() throws -> Int32 {
-        switch UnixSocket.connect(path) {
+    private func connect(within seconds: Int?) throws -> Int32 {
+        switch UnixSocket.connect(path, seconds: seconds) {
+        case .failure(let code) where code == EAGAIN: throw Failure.failed(Self.silence)
         case .success(let descriptor): return descriptor
         case .failure(let code) where code == ENOENT || code == ECONNREFUSED: throw Failure.notRunning(path: path)
         case .failure(let code) where code == EACCES || code == EPERM: throw Failure.notPermitted(path: path)

@@ -13,12 +13,12 @@ extension ControlDesk {
         let kinds = Dictionary(report.metaSources.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         return try configuration.sources.filter { name == nil || $0.name == name }.map { source in
             let progress = report.progress(of: source.name) ?? SourceProgress()
-            let pause = try outbox.sourcePause(source.name)
+            let pause = try reader.sourcePause(source.name)
             return SourceDocument(
                 name: source.name, kind: kinds[source.name]?.kind ?? "tail", path: source.path,
                 status: progress.status ?? "starting",
                 pause: pause.map { .init(by: $0.actor, since: $0.at.description) },
-                mapping: kinds[source.name]?.mapping, position: try outbox.checkpoint(of: source.name)?.position,
+                mapping: kinds[source.name]?.mapping, position: try reader.checkpoint(of: source.name)?.position,
                 lastRecord: progress.lastPosition, lastRecordAt: progress.lastRecord?.description,
                 lag: progress.behindSince.map { max(0, Clocks.monotonic() - $0) } ?? 0, events: progress.counts.events,
                 ignored: progress.counts.ignored, rejected: progress.counts.rejected,
@@ -28,7 +28,7 @@ extension ControlDesk {
 
     func pauseSource(_ name: String, actor: String, isDryRun: Bool) throws -> SourceChangeDocument? {
         guard let source = source(name) else { return nil }
-        if let pause = try outbox.sourcePause(name) {
+        if let pause = try outbox.reader().sourcePause(name) {
             throw DeskRefusal(words: "\(name) is paused already, by \(pause.actor) at \(pause.at)")
         }
         if !isDryRun {
@@ -40,7 +40,7 @@ extension ControlDesk {
 
     func resumeSource(_ name: String, actor: String, isDryRun: Bool) throws -> SourceChangeDocument? {
         guard let source = source(name) else { return nil }
-        guard try outbox.sourcePause(name) != nil else { throw DeskRefusal(words: "\(name) is not paused") }
+        guard try outbox.reader().sourcePause(name) != nil else { throw DeskRefusal(words: "\(name) is not paused") }
         if !isDryRun {
             _ = try outbox.resumeSource(name, actor: actor, now: Clocks.wall())
             current.reopenSources()
@@ -78,6 +78,8 @@ extension ControlDesk {
 }
 
 extension MappingDefinition {
-    /// Every record that becomes an event has an id of its own.
-    fileprivate var givesIdentities: Bool { rules.allSatisfy { $0.expressions[.id] != nil } }
+    /// Every record that becomes an event has an id of its own, and a time.
+    fileprivate var givesIdentities: Bool {
+        rules.allSatisfy { $0.expressions[.id] != nil && $0.expressions[.occurredAt] != nil }
+    }
 }

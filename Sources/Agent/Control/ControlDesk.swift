@@ -85,8 +85,13 @@ final class ControlDesk: Sendable {
         }
         if isDryRun { return OutcomeDocument(id: id, outcome: "would be posted", events: 0, reason: nil) }
         let how = corrected.isEmpty ? "retry" : "retry, corrected"
-        let result = try outbox.resolve(
-            id, with: record, now: Clocks.wall(), audit: Self.audit(how, stored, outcome: "appended", actor: actor))
+        let result: AppendResult
+        do {
+            result = try outbox.resolve(
+                id, with: record, now: Clocks.wall(), audit: Self.audit(how, stored, outcome: "appended", actor: actor))
+        } catch let error as OutboxError where error.code == .stillRejected {
+            return OutcomeDocument(id: id, outcome: "rejected", events: 0, reason: error.message)
+        }
         noteResolved(stored)
         let outcome = result.events > 0 ? "posted" : result.rejects > 0 ? "rejected" : "suppressed"
         return OutcomeDocument(id: id, outcome: outcome, events: result.events, reason: nil)

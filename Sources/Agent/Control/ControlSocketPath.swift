@@ -77,12 +77,18 @@ enum UnixSocket {
         case failure(Int32)
     }
 
-    static func connect(_ path: String) -> Outcome {
+    /// `seconds`: the longest silence of the other side, for connecting, sending and receiving; nil: any.
+    static func connect(_ path: String, seconds: Int? = nil) -> Outcome {
         let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { return .failure(errno) }
         guard var address = address(path) else {
             close(descriptor)
             return .failure(ENAMETOOLONG)
+        }
+        if var limit = seconds.map({ timeval(tv_sec: $0, tv_usec: 0) }) {
+            for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
+                setsockopt(descriptor, SOL_SOCKET, option, &limit, socklen_t(MemoryLayout<timeval>.size))
+            }
         }
         let code = withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {

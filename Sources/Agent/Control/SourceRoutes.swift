@@ -1,5 +1,6 @@
 import Hummingbird
 import NIOCore
+import NIOPosix
 
 extension ControlServer {
     /// Sources, and what technicians decide about them.
@@ -23,7 +24,11 @@ extension ControlServer {
         router.post("/v1/sources/rewind") { request, context in
             let ask = SourceAsk(request)
             return try await refusing {
-                try desk.rewindSource(ask.name, to: ask.to, actor: await context.actor(), isDryRun: ask.isDryRun)
+                let actor = await context.actor()
+                // It looks at the export, whose filesystem may hang.
+                return try await NIOThreadPool.singleton.runIfActive {
+                    try desk.rewindSource(ask.name, to: ask.to, actor: actor, isDryRun: ask.isDryRun)
+                }
             }
         }
     }

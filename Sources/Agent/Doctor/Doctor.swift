@@ -14,7 +14,8 @@ package struct Doctor {
     /// What depends on who the service is: files, disk, brokers. Each finding is handed on as it is known. `isCommand`: no agent
     /// runs in this process, so that root, for whom no file is closed, may take the rights of the user `waybill` for a while.
     package func lookAsService(isCommand: Bool = false, _ tell: (DoctorFinding) -> Void) {
-        let found = isCommand ? ServiceUser.acting { files.map { $0.run() } } : files.map { $0.run() }
+        let probes = files(isCommand: isCommand)
+        let found = isCommand ? ServiceUser.acting { probes.map { $0.run() } } : probes.map { $0.run() }
         found.forEach(tell)
         HostProbe.disk(configuration).forEach(tell)
         for broker in configuration.mqtt.brokers where BrokerProbe(broker, configuration.mqtt).run(tell) {
@@ -46,7 +47,8 @@ package struct Doctor {
         _ configuration: Configuration?, agent: Timestamp?, asked: Timestamp
     ) -> [DoctorFinding] { HostProbe.clock(configuration, agent: agent, asked: asked) }
 
-    private var files: [FileProbe] {
+    /// Credentials are root's, and the service is handed them: a command cannot judge them as the service would.
+    private func files(isCommand: Bool) -> [FileProbe] {
         var probes = [FileProbe(configuration.outbox.directory, .write, what: "data_dir")]
         for source in configuration.sources {
             let what = "source \(source.name)"
@@ -63,7 +65,7 @@ package struct Doctor {
         if mqtt.brokers.contains(where: \.usesTLS) {
             probes.append(FileProbe(mqtt.caFile, .read, what: "mqtt.ca_file"))
             if let file = mqtt.certificateFile { probes.append(FileProbe(file, .read, what: "mqtt.cert_file")) }
-            if let file = mqtt.keyFile { probes.append(FileProbe(file, .read, what: "mqtt.key_file")) }
+            if let file = mqtt.keyFile, !isCommand { probes.append(FileProbe(file, .read, what: "mqtt.key_file")) }
         }
         return probes
     }

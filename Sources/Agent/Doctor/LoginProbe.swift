@@ -11,6 +11,7 @@ struct LoginProbe {
     private let broker: BrokerAddress
     private static let deadline: Int64 = 20_000
     private static let slow: Int64 = 1_000
+    private static let echoDeadline: Int64 = 2_000
 
     init(_ configuration: Configuration, _ broker: BrokerAddress) {
         self.configuration = configuration
@@ -53,15 +54,29 @@ struct LoginProbe {
         if state.codes.count < subscriptions.count {
             tell(DoctorFinding("acl", place, .failed, "the broker did not answer the subscription"))
         }
+        let unheard = unheard(state, subscriptions, publications)
+        // mosquitto grants every subscription, and leaves out what may not be read.
+        for topic in unheard { tell(refused("read", topic, "what is published there does not come back")) }
         guard configuration.mqtt.version == .v5 else {
             let words = "MQTT 3.1.1 tells nobody that a message was refused"
             return tell(DoctorFinding("acl", place, .skipped, words))
         }
-        publishing(state, publications, tell)
+        publishing(state, publications, isWhole: unheard.isEmpty, tell)
+    }
+
+    /// Topics that took a probe, are subscribed to, and did not give it back.
+    private func unheard(
+        _ state: Outcome.State, _ subscriptions: [String], _ publications: [String]
+    ) -> [String] {
+        publications.enumerated().filter { index, topic in
+            guard let place = subscriptions.firstIndex(of: topic), place < state.codes.count else { return false }
+            let isTaken = (state.reasons[index] ?? 0x80) < 0x80
+            return isTaken && state.codes[place] < 0x80 && !state.heard.contains(topic)
+        }.map(\.element)
     }
 
     private func publishing(
-        _ state: Outcome.State, _ publications: [String], _ tell: (DoctorFinding) -> Void
+        _ state: Outcome.State, _ publications: [String], isWhole: Bool, _ tell: (DoctorFinding) -> Void
     ) {
         var taken = 0
         for (index, topic) in publications.enumerated() {
@@ -75,7 +90,7 @@ struct LoginProbe {
                 taken += 1
             }
         }
-        if taken == publications.count, state.codes.allSatisfy({ $0 < 0x80 }) {
+        if isWhole, taken == publications.count, state.codes.allSatisfy({ $0 < 0x80 }) {
             tell(
                 DoctorFinding("acl", place, .ok, "this site may read and write all \(taken + state.codes.count) topics")
             )
@@ -119,6 +134,8 @@ struct LoginProbe {
             var codes: [Int32] = []
             var reasons: [Int: UInt8] = [:]
             var ackMilliseconds: [Int64] = []
+            /// Topics whose own probe came back.
+            var heard: Set<String> = []
             var loss: String?
         }
 
@@ -140,6 +157,7 @@ struct LoginProbe {
         private var next = 0
         private var triesOfNext = 0
         private var sentAt: Int64 = 0
+        private var echoesUntil: Int64?
         private let begunAt = Clocks.monotonic()
 
         init(_ outcome: Outcome, _ subscriptions: [String], _ publications: [String]) {
@@ -151,11 +169,13 @@ struct LoginProbe {
         func willConnect() -> ConnectDecision { .connect(clientIDSuffix: "", will: nil) }
 
         func connected(_ port: SessionPort) {
-            if isSubscribed { return publishNext(port) }
-            outcome.change { [begunAt] state in
-                state.isConnected = true
-                state.loginMilliseconds = Clocks.monotonic() - begunAt
+            if !isSubscribed {
+                outcome.change { [begunAt] state in
+                    state.isConnected = true
+                    state.loginMilliseconds = Clocks.monotonic() - begunAt
+                }
             }
+            // Again on each connection: a clean one has none.
             port.subscribe(subscriptions)
         }
 
@@ -166,7 +186,7 @@ struct LoginProbe {
         }
 
         private func publishNext(_ port: SessionPort) {
-            guard next < publications.count else { return outcome.finish() }
+            guard next < publications.count else { return awaitEchoes() }
             sentAt = Clocks.monotonic()
             let message = Message(
                 topic: publications[next], payload: [], retain: false, contentType: nil, userProperties: [])
@@ -196,9 +216,27 @@ struct LoginProbe {
             if !isSubscribed || next >= publications.count { outcome.finish() }
         }
 
-        func received(_ message: InboundMessage, port: SessionPort) {}
+        /// What it may read of what it wrote comes back, mostly before the ack.
+        private func awaitEchoes() {
+            echoesUntil = Clocks.monotonic() + LoginProbe.echoDeadline
+            finishWhenHeard()
+        }
+
+        private func finishWhenHeard() {
+            guard let echoesUntil else { return }
+            let heard = outcome.state.heard
+            let isWhole = publications.allSatisfy { !subscriptions.contains($0) || heard.contains($0) }
+            if isWhole || Clocks.monotonic() >= echoesUntil { outcome.finish() }
+        }
+
+        func received(_ message: InboundMessage, port: SessionPort) {
+            guard message.payload.isEmpty else { return }
+            outcome.change { _ = $0.heard.insert(message.topic) }
+            finishWhenHeard()
+        }
+
         func refill(_ port: SessionPort) {}
-        func tick(nowMilliseconds: Int64, port: SessionPort?) {}
+        func tick(nowMilliseconds: Int64, port: SessionPort?) { finishWhenHeard() }
         func farewell(_ port: SessionPort) -> Message? { nil }
     }
 }

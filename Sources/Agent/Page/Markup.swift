@@ -15,13 +15,15 @@ struct Markup: ExpressibleByStringInterpolation {
         mutating func appendInterpolation(_ markup: Markup) { html += markup.html }
         mutating func appendInterpolation(_ parts: [Markup]) { for part in parts { html += part.html } }
         mutating func appendInterpolation(_ number: some BinaryInteger) { html += "\(number)" }
-        mutating func appendInterpolation(_ text: String) { html += Markup.escaped(text) }
+        mutating func appendInterpolation(_ text: String) { html += Markup.escaped(text, longest: Markup.longest) }
+        /// What somebody is to type is never cut.
+        mutating func appendInterpolation(whole text: String) { html += Markup.escaped(text, longest: .max) }
     }
 
     /// A longer text ends with an ellipsis: a page stays small whatever an export holds.
     private static let longest = 80
 
-    private static func escaped(_ text: String) -> String {
+    private static func escaped(_ text: String, longest: Int) -> String {
         var result = ""
         var count = 0
         for scalar in text.unicodeScalars {

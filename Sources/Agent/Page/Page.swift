@@ -63,7 +63,7 @@ struct Page {
         }
         let reasons: [Markup] = status.details.prefix(Self.mostReasons).map { reason in
             """
-            <li><strong>\(reason.words)</strong><br>since \(time(reason.since)); type <code>\(reason.next)</code></li>
+            <li><strong>\(reason.words)</strong><br>since \(time(reason.since)); type <code>\(whole: reason.next)</code></li>
 
             """
         }
