@@ -48,6 +48,7 @@ let package = Package(
                 "CLinux", "CMosquitto", "CSQLite", "CTLS", "Contract", "Delivery", "Ingest", "Inventory", "MQTT",
                 "Outbox", "Receiver", "SQLite",
                 .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),

@@ -238,7 +238,8 @@ struct Appender {
     private static let uncertain = "uncertain"
     private static let uncertainReason = RejectReason(
         code: uncertain,
-        message: "the source was read again, and without an id and a time nobody knows whether this became an event before")
+        message:
+            "the source was read again, and without an id and a time nobody knows whether this became an event before")
     private static let tooOld = "too_old"
     private static let tooOldReason = RejectReason(
         code: tooOld,

@@ -142,6 +142,10 @@ struct ServedPageTests {
             #expect(try HTTP.get(base + "/", host: "evil.example").status == 421)
             #expect(try HTTP.get(base + "/v1/status").status == 404, "what changes or tells more stays at the socket")
             #expect(try site.client.lines("/").joined().contains("demo/dc-1"))
+            let held = (0..<60).compactMap { _ in Loopback.connect(port: port) }
+            defer { held.forEach { close($0) } }
+            #expect(held.count == 60)
+            #expect(try site.status().tenant == "demo", "who holds the page's connections does not hold the agent's")
         }
     }
 

@@ -40,7 +40,8 @@ struct SourceControlTests {
         #expect(outbox.progress.lanes[.standard].head == 5)
     }
 
-    @Test func `after a rewind a record without an id is a reject if it may have been an event before, and a retry takes it`()
+    @Test
+    func `after a rewind a record without an id is a reject if it may have been an event before, and a retry takes it`()
         throws
     {
         let temporary = try TemporaryOutbox()

@@ -1,5 +1,6 @@
 import Delivery
 import Hummingbird
+import HummingbirdCore
 import Logging
 import NIOCore
 import ServiceLifecycle
@@ -27,6 +28,7 @@ final class PageServer {
     }
 
     private static let secondsBetween = 30
+    private static let mostConnections = 32
 
     init(at address: PageAddress, desk: ControlDesk, group: any EventLoopGroup, logger: Logger) {
         let loop = group.next()
@@ -67,10 +69,12 @@ final class PageServer {
         let router = Router(context: ControlContext.self)
         router.add(middleware: AddressedHosts())
         LookingRoutes.add(to: router, desk)
+        // Whoever holds connections open holds up the page, not the agent: its descriptors are for the WMS's files.
         let application = Application(
-            router: router,
+            router: router, server: .http1(configuration: .init(idleTimeout: .seconds(30))),
             configuration: ApplicationConfiguration(
-                address: .hostname(address.host, port: address.port), serverName: "waybill"),
+                address: .hostname(address.host, port: address.port), serverName: "waybill",
+                availableConnectionsDelegate: MaximumAvailableConnections(mostConnections)),
             onServerRunning: { _ in desk.report.page(nil) }, eventLoopGroupProvider: .shared(group), logger: logger)
         return ServiceGroup(
             configuration: ServiceGroupConfiguration(services: [.init(service: application)], logger: logger))
