@@ -13,6 +13,8 @@ final class DemoReceiver: Sendable {
         var repeated = 0
         var outOfOrder = 0
         var isSubscribed = false
+        /// What no line of the export becomes, such as a loss.
+        var others: [String] = []
         /// Version and `unrestricted` in millionths.
         var stock: [StockKey: (version: Int64, unrestricted: Int64?)] = [:]
         fileprivate var last: [String: Int64] = [:]
@@ -57,6 +59,7 @@ final class DemoReceiver: Sendable {
         if !tally.ids.insert(event.id).inserted { tally.repeated += 1 }
         tally.last[event.lane] = sequence
         tally.received += 1
+        if !["stock.received.v1", "stock.shipped.v1"].contains(event.type) { tally.others.append(event.type) }
         for line in event.data.balances ?? [] {
             let key = StockKey(sku: line.sku ?? event.subject ?? "", location: line.location ?? "", lot: line.lot ?? "")
             if line.version <= tally.stock[key]?.version ?? -1 { continue }
