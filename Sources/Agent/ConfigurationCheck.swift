@@ -53,8 +53,7 @@ package struct ConfigurationCheck {
     static func sharesFilesystem(_ path: String, _ configuration: Configuration) -> Bool {
         var export = stat()
         var data = stat()
-        let directory = path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
-        return stat(directory.isEmpty ? "/" : directory, &export) == 0
+        return stat(path.directory, &export) == 0
             && stat(configuration.outbox.directory, &data) == 0
             && export.st_dev == data.st_dev
     }

@@ -91,7 +91,9 @@ final class Journal {
         return (ordinal, Progress(epoch: epoch, lanes: lanes))
     }
 
-    func fact(_ name: String) throws -> String? {
+    func fact(_ name: String) throws -> String? { try Self.fact(name, connection) }
+
+    static func fact(_ name: String, _ connection: Connection) throws -> String? {
         let select = try connection.prepare("SELECT value FROM facts WHERE name = ?1")
         select.bind(1, text: name)
         return try select.step() ? select.text(0) : nil

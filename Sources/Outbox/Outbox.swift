@@ -85,7 +85,7 @@ package final class Outbox: Sendable {
 
     private static func takeClosedMark(_ journal: Journal) throws -> Bool {
         guard try journal.fact("closed") != nil else { return false }
-        try journal.connection.transaction { try journal.connection.execute("DELETE FROM facts WHERE name = 'closed'") }
+        try journal.connection.transaction { try journal.forgetFact("closed") }
         return true
     }
 

@@ -124,7 +124,6 @@ struct SeenIdentities {
 }
 
 extension CapturedRecord {
-    /// The record's own time, as its events tell it.
     /// Whether its id, or without one its time, leaves open what became of it before the source was read again.
     fileprivate func isUncertain(in source: JournalSource) -> Bool {
         guard case .events(let drafts) = outcome else { return false }
@@ -133,6 +132,7 @@ extension CapturedRecord {
         return !hasTime || drafts.contains { $0.occurredAt.milliseconds < source.rewoundAt }
     }
 
+    /// The record's own time, as its events tell it.
     fileprivate var oldestTime: Timestamp? {
         guard case .events(let drafts) = outcome else { return nil }
         return drafts.lazy.map(\.occurredAt).min()

@@ -11,12 +11,8 @@ package struct SourcePause: Sendable, Equatable {
 // moment and the actor, `rewind:<source>` the first moment whose files count, until a checkpoint is stored again.
 
 enum SourceControls {
-    static func pause(of source: String, _ journal: Journal) throws -> SourcePause? {
-        read(try journal.fact("paused:\(source)"))
-    }
-
-    static func read(_ fact: String?) -> SourcePause? {
-        let parts = fact?.split(separator: " ", maxSplits: 1)
+    static func pause(of source: String, _ connection: Connection) throws -> SourcePause? {
+        let parts = try Journal.fact("paused:\(source)", connection)?.split(separator: " ", maxSplits: 1)
         guard let parts, parts.count == 2, let at = Int64(parts[0]) else { return nil }
         return SourcePause(actor: String(parts[1]), at: Timestamp(milliseconds: at))
     }
@@ -78,11 +74,7 @@ extension Outbox {
 extension OutboxReader {
     /// Nil while it may be read.
     package func sourcePause(_ name: String) throws -> SourcePause? {
-        try read {
-            let select = try connection.prepare("SELECT value FROM facts WHERE name = ?1")
-            select.bind(1, text: "paused:\(name)")
-            return try select.step() ? SourceControls.read(select.text(0)) : nil
-        }
+        try read { try SourceControls.pause(of: name, connection) }
     }
 
     /// Nil before anything of it was read, and while it is to be read again.

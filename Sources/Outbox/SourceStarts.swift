@@ -32,11 +32,11 @@ enum SourceStarts {
             let checkpoint = try checkpoint(of: name, journal.connection)
             if let begunAfter, checkpoint == nil { try journal.setFact("lost_with:\(name)", begunAfter) }
             var start = SourceStart(checkpoint: checkpoint, lostWith: try journal.fact("lost_with:\(name)"))
-            start.pause = try SourceControls.pause(of: name, journal)
+            start.pause = try SourceControls.pause(of: name, journal.connection)
             if checkpoint == nil { start.rewind = try SourceControls.rewind(of: name, journal) }
             starts[name] = start
         }
-        if begunAfter != nil { try journal.connection.execute("DELETE FROM facts WHERE name = 'begun_after'") }
+        if begunAfter != nil { try journal.forgetFact("begun_after") }
         return starts
     }
 

@@ -60,7 +60,12 @@ struct SourcesCommand: ParsableCommand {
                 ("last record", last(source) + (source.lastRecord.map { ", at \(visible($0))" } ?? "")),
                 ("records", "\(records) since the start"), ("rejects", "\(source.rejects) open"),
                 ("mapping", source.mapping ?? "-"),
-                ("rewind", source.canRewind ? "possible: every rule gives an id" : "not possible: a rule gives no id"),
+                (
+                    "rewind",
+                    source.canRewind
+                        ? "possible: every rule gives id and occurred_at"
+                        : "not possible: a rule gives no id or no occurred_at"
+                ),
             ] { printLine(padded(name, 13) + words) }
         }
 

@@ -24,10 +24,7 @@ func visible(_ text: String) -> String {
     return shown
 }
 
-private func isControl(_ scalar: Unicode.Scalar) -> Bool {
-    scalar.value < 0x20 && scalar != "\t" || (0x7F..<0xA0).contains(scalar.value)
-        || (0x202A...0x202E).contains(scalar.value) || (0x2066...0x2069).contains(scalar.value)
-}
+private func isControl(_ scalar: Unicode.Scalar) -> Bool { scalar != "\t" && scalar.isTreacherous }
 
 struct StyleOptions: ParsableArguments {
     @Flag(help: "No colours, as into a pipe or with NO_COLOR set.")

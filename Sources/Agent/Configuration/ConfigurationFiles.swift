@@ -5,14 +5,16 @@ extension Configuration {
     /// Reads a file and the `conf.d/*.conf` beside it, in the order of their names. Throws `ConfigurationError` with
     /// everything that is wrong, not only the first.
     package static func load(path: String, environment: [String: String]) throws -> Configuration {
-        let parent = path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
-        let directory = path.contains("/") ? (parent.isEmpty ? "/" : parent) : "."
-        let files = try ([path] + (try extras("\(directory)/conf.d"))).map { (name: $0, text: try text($0)) }
-        return try parse(files, directory: directory, environment: environment)
+        try parse(try files(of: path), directory: path.directory, environment: environment)
+    }
+
+    /// In the order in which they go over each other.
+    static func files(of path: String) throws -> [(name: String, text: String)] {
+        try ([path] + (try extras("\(path.directory)/conf.d"))).map { (name: $0, text: try text($0)) }
     }
 
     /// A directory that is there and cannot be listed is no absent one: its settings would be left out silently.
-    static func extras(_ directory: String) throws -> [String] {
+    private static func extras(_ directory: String) throws -> [String] {
         guard FileManager.default.fileExists(atPath: directory) else { return [] }
         guard let names = try? FileManager.default.contentsOfDirectory(atPath: directory) else {
             throw ConfigurationError(problems: [
@@ -22,7 +24,7 @@ extension Configuration {
         return names.filter { $0.hasSuffix(".conf") && !$0.hasPrefix(".") }.sorted().map { "\(directory)/\($0)" }
     }
 
-    static func text(_ file: String) throws -> String {
+    private static func text(_ file: String) throws -> String {
         guard let data = FileManager.default.contents(atPath: file) else {
             throw ConfigurationError(problems: ["\(file): cannot be read; check the path and its rights"])
         }

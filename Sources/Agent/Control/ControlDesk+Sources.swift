@@ -8,8 +8,9 @@ import Outbox
 
 extension ControlDesk {
     /// All sources of the configuration, or the named one; empty: there is none of that name.
-    func sources(named name: String?) throws -> [SourceDocument] {
-        let reader = try outbox.reader()
+    func sources(named name: String?) throws -> [SourceDocument] { try sources(named: name, outbox.reader()) }
+
+    func sources(named name: String?, _ reader: OutboxReader) throws -> [SourceDocument] {
         let kinds = Dictionary(report.metaSources.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         return try configuration.sources.filter { name == nil || $0.name == name }.map { source in
             let progress = report.progress(of: source.name) ?? SourceProgress()

@@ -16,7 +16,7 @@ struct ControlSocketPath {
                 hint: "set a shorter [agent] control_socket")
         }
         self.path = path
-        let directory = path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
+        let directory = path.directory
         mkdir(directory, 0o755)
         switch UnixSocket.connect(path) {
         case .success(let living):
@@ -85,11 +85,7 @@ enum UnixSocket {
             close(descriptor)
             return .failure(ENAMETOOLONG)
         }
-        if var limit = seconds.map({ timeval(tv_sec: $0, tv_usec: 0) }) {
-            for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
-                setsockopt(descriptor, SOL_SOCKET, option, &limit, socklen_t(MemoryLayout<timeval>.size))
-            }
-        }
+        if let seconds { SocketSupport.limitSilence(descriptor, seconds: seconds) }
         let code = withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                 Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))

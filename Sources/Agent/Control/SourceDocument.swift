@@ -27,7 +27,7 @@ package struct SourceDocument: Codable, Sendable {
     package var rejected: Int64
     /// Open ones, of all time.
     package var rejects: Int64
-    /// Every rule gives an id, so that it may be read again without a second event.
+    /// Every rule gives an id and a time, so that it may be read again without a second event.
     package var canRewind: Bool
 
     enum CodingKeys: String, CodingKey {

@@ -84,13 +84,13 @@ enum ServiceUser {
         guard geteuid() == 0, let entry = getpwnam(name) else { return body() }
         let (user, group) = (entry.pointee.pw_uid, entry.pointee.pw_gid)
         let (ownGroup, ownGroups) = (getegid(), groups())
-        guard initgroups(name, group) == 0, setegid(group) == 0, seteuid(user) == 0 else { return body() }
         defer {
             // In this order: only root may change groups.
             seteuid(0)
             setegid(ownGroup)
             setgroups(ownGroups.count, ownGroups)
         }
+        _ = initgroups(name, group) == 0 && setegid(group) == 0 && seteuid(user) == 0
         return body()
     }
 
@@ -98,13 +98,5 @@ enum ServiceUser {
         var groups = [gid_t](repeating: 0, count: max(1, Int(getgroups(0, nil))))
         let count = getgroups(Int32(groups.count), &groups)
         return Array(groups.prefix(max(0, Int(count))))
-    }
-}
-
-extension String {
-    /// Of a path: all before its last part.
-    var directory: String {
-        guard let slash = lastIndex(of: "/") else { return "." }
-        return slash == startIndex ? "/" : String(self[..<slash])
     }
 }

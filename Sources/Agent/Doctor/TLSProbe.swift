@@ -28,10 +28,7 @@ struct TLSProbe {
         if let problem = configure(context) { return [problem] }
         guard let ssl = SSL_new(context) else { return [failed("TLS cannot be begun")] }
         defer { SSL_free(ssl) }
-        var limit = timeval(tv_sec: Self.deadlineSeconds, tv_usec: 0)
-        for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
-            setsockopt(descriptor, SOL_SOCKET, option, &limit, socklen_t(MemoryLayout<timeval>.size))
-        }
+        SocketSupport.limitSilence(descriptor, seconds: Self.deadlineSeconds)
         SSL_set_fd(ssl, descriptor)
         expectHost(ssl)
         guard SSL_connect(ssl) == 1 else {
@@ -66,9 +63,7 @@ struct TLSProbe {
     }
 
     private func expectHost(_ ssl: OpaquePointer) {
-        var address = in6_addr()
-        let isAddress = inet_pton(AF_INET, host, &address) == 1 || inet_pton(AF_INET6, host, &address) == 1
-        guard isAddress else {
+        guard SocketSupport.isAddress(host) else {
             _ = waybill_set_server_name(ssl, host)
             SSL_set1_host(ssl, host)
             return

@@ -11,7 +11,8 @@ extension ControlDesk {
         let since = Timestamp(milliseconds: Clocks.wall().milliseconds - Self.day)
         let rejects = try reader.rejects(limit: Int64(Page.mostRejects)).map(Self.document)
         let content = PageContent(
-            status: try status(reader), sources: try sources(named: nil), history: try reader.lagHistory(since: since),
+            status: try status(reader), sources: try sources(named: nil, reader),
+            history: try reader.lagHistory(since: since),
             rejects: rejects, rejectCount: try reader.openRejects(), refresh: refresh)
         return Page(content).html
     }

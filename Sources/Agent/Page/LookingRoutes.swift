@@ -54,8 +54,6 @@ struct AddressedHosts: RouterMiddleware {
         } else if let colon = host.lastIndex(of: ":") {
             host = host[..<colon]
         }
-        var address = in6_addr()
-        return host.lowercased() == "localhost" || inet_pton(AF_INET, String(host), &address) == 1
-            || inet_pton(AF_INET6, String(host), &address) == 1
+        return host.lowercased() == "localhost" || SocketSupport.isAddress(String(host))
     }
 }

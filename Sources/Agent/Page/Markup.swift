@@ -41,10 +41,17 @@ struct Markup: ExpressibleByStringInterpolation {
         return result
     }
 
-    /// Control characters, and those that turn the direction of the text around them.
+    /// Those, and marks that nobody sees.
     private static func isTreacherous(_ scalar: Unicode.Scalar) -> Bool {
-        switch scalar.value {
-        case 0x00..<0x20, 0x7F..<0xA0, 0x200E, 0x200F, 0x202A...0x202E, 0x2066...0x2069, 0xFEFF: true
+        scalar.isTreacherous || [0x200E, 0x200F, 0xFEFF].contains(scalar.value)
+    }
+}
+
+extension Unicode.Scalar {
+    /// Control characters, and those that turn the direction of the text around them.
+    package var isTreacherous: Bool {
+        switch value {
+        case 0x00..<0x20, 0x7F..<0xA0, 0x202A...0x202E, 0x2066...0x2069: true
         default: false
         }
     }

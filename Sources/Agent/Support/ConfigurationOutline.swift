@@ -6,10 +6,7 @@ import TOMLKit
 enum ConfigurationOutline {
     /// One key a line, of all the files that a configuration is read from.
     static func lines(path: String) throws -> [String] {
-        let files = try ([path] + (try Configuration.extras("\(path.directory)/conf.d"))).map {
-            (name: $0, text: try Configuration.text($0))
-        }
-        guard let root = try Configuration.merged(files) else { return [] }
+        guard let root = try Configuration.merged(try Configuration.files(of: path)) else { return [] }
         return lines(root, path: "", shown: "").sorted()
     }
 
