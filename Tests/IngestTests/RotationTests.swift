@@ -1,6 +1,7 @@
 import Foundation
 import Ingest
 import Inventory
+import Synchronization
 import Testing
 
 /// Rotations that take more than a rename: compressed ones, files of a pattern, files that begin alike.
@@ -111,6 +112,30 @@ struct RotationTests {
         let records = try export.drain(pipeline)
         guard case .events(let drafts)? = records.first?.outcome else { return #expect(Bool(false), "\(records)") }
         #expect(drafts.first?.type == .sourceLoss)
+    }
+
+    /// With many siblings a look takes long, and each time the file is renamed somewhere within it.
+    @Test func `a file that is renamed while it is looked for after a start is not told as lost`() async throws {
+        for number in 1...120 { try export.append(header + "RC;old;5\n", to: "moves.csv.\(1_000 + number)") }
+        try export.append(header + "RC;0;5\n")
+        _ = try export.drain(try export.pipeline())
+        let (path, header) = (export.path, header)
+        let looks = Atomic(0)
+        let rotator = Task.detached {
+            for number in 1...25 {
+                while looks.load(ordering: .acquiring) < number { usleep(20) }
+                usleep(useconds_t(number % 16 * 60))
+                rename(path, "\(path).\(number)")
+                try Data((header + "RC;\(number);5\n").utf8).write(to: URL(fileURLWithPath: path))
+            }
+        }
+        var told: [String] = []
+        for number in 1...25 {
+            looks.store(number, ordering: .releasing)
+            while told.count < number { told += skus(try export.drain(try export.pipeline())) }
+        }
+        _ = try await rotator.value
+        #expect(told == (1...25).map(String.init))
     }
 
     // MARK: patterns

@@ -109,11 +109,23 @@ struct FileSeries {
     func opened(_ file: SeriesFile) -> TailFile? { file.opened(scratch: scratch) }
 
     /// The file that goes on where a position stands, that has a first data line: of several the one that stands where it
-    /// did, then the one that the path names, then the oldest.
+    /// did, then the one that the path names, then the oldest. A rotator may rename it while it is looked for, and a
+    /// listing may then show neither name: it is looked for again before it counts as gone.
     func file(continuing position: TailPosition) -> TailFile? {
+        for _ in 0..<Self.looks {
+            if let file = lookOnce(for: position) { return file }
+        }
+        return nil
+    }
+
+    private static let looks = 3
+
+    /// What the path names is opened before the others are listed: renamed in between it is found twice, never not at all.
+    private func lookOnce(for position: TailPosition) -> TailFile? {
+        let named = named()
         let others = others()
         let plain = others.compactMap { if case .plain(let file) = $0 { file } else { nil } }
-        let fitting = ([named()].compactMap(\.self) + plain).filter { $0.continues(position) }
+        let fitting = ([named].compactMap(\.self) + plain).filter { $0.continues(position) }
         if let first = fitting.first(where: { $0.isWhereItWas(position) }) ?? fitting.first { return first }
         for case .compressed(let file) in others.reversed() where file.mayContinue(position) {
             if let expanded = opened(.compressed(file)), expanded.continues(position) { return expanded }

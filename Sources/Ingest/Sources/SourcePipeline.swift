@@ -173,8 +173,10 @@ package final class SourcePipeline {
     private func openCurrent(_ reader: RecordReader, _ result: inout PipelineRead) throws -> FollowedFile? {
         if let current { return current }
         let isFirst = state.current == nil
+        // Before the others are listed: what a rotator renames in between is then found twice, never passed over.
+        let named = series.named()
         let unread = neverRead(besides: lingering.map(\.file))
-        guard let found = unread.map({ opened($0, &result) }) ?? series.named() else { return nil }
+        guard let found = unread.map({ opened($0, &result) }) ?? named else { return nil }
         let followed = try follow(found, at: .beginning(after: state.current ?? TailPosition()), reader)
         if isFirst, lostWith == nil, skips(found) { try followed.skipToEnd(reader) }
         current = followed
