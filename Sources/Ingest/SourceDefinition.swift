@@ -29,17 +29,6 @@ package struct SourceDefinition: Sendable {
     }
 }
 
-package struct FormatDefinition: Sendable, Equatable {
-    package var delimiter: UInt8 = UInt8(ascii: ",")
-    package var quote: UInt8 = UInt8(ascii: "\"")
-    package var hasHeader = true
-    /// Names for files without a header.
-    package var columns: [String] = []
-    package var encoding = "utf-8"
-
-    package init() {}
-}
-
 /// An SQL expression and where it stands, for error messages.
 package struct Expression: Sendable, Equatable {
     package var sql: String

@@ -1,42 +1,12 @@
-package import Inventory
-
-/// A physical line of a file, without its newline.
-package struct RawLine: Sendable, Equatable {
-    package var offset: Int64
-    package var bytes: ArraySlice<UInt8>
-
-    package init(offset: Int64, bytes: ArraySlice<UInt8>) {
-        self.offset = offset
-        self.bytes = bytes
-    }
-}
-
-/// A record as its format reads it: text by column, no meaning yet.
-package struct Record: Sendable, Equatable {
-    package var offset: Int64
-    /// As the file has them.
-    package var bytes: ArraySlice<UInt8>
-    /// Valid UTF-8; the very bytes of the file where nothing had to be converted or unquoted.
-    package var text: ArraySlice<UInt8>
-    /// Where each column's value lies in `text`.
-    package var fields: [Range<Int>]
-
-    package func value(_ column: Int) -> String { String(decoding: text[fields[column]], as: UTF8.self) }
-    package var values: [String] { fields.indices.map(value) }
-}
-
-package enum DecodedItem: Sendable, Equatable {
-    case record(Record)
-    case reject(offset: Int64, bytes: ArraySlice<UInt8>, reason: RejectReason)
-}
+import Inventory
 
 /// Delimited text (RFC 4180, with the delimiters and quotes of legacy systems). A quoted field may span lines.
-package struct CSVDecoder: Sendable {
+package struct CSVDecoder: RecordDecoder {
     /// The columns' names once they are known; the decoder's state in a checkpoint.
     package private(set) var columns: [String]?
     private let format: FormatDefinition
     private let text: TextDecoder
-    let lineEnds: LineEnds
+    package let framing: Framing
     private var pending: RawLine?
 
     private static let longestRecord = 1 << 20
@@ -45,9 +15,11 @@ package struct CSVDecoder: Sendable {
     package init(format: FormatDefinition, columns: [String]?) throws {
         self.format = format
         text = try TextDecoder(encoding: format.encoding)
-        lineEnds = LineEnds(encoding: format.encoding)
+        framing = Framing(encoding: format.encoding)
         self.columns = columns ?? (format.hasHeader ? nil : format.columns)
     }
+
+    package var state: DecoderState { DecoderState(columns: columns) }
 
     /// The first byte of a record whose quotes are still open; a checkpoint may not stand beyond it.
     package var pendingOffset: Int64? { pending?.offset }
@@ -59,7 +31,7 @@ package struct CSVDecoder: Sendable {
         var whole = line
         if var open = pending {
             pending = nil
-            open.bytes.append(contentsOf: lineEnds.bytes)
+            open.bytes.append(contentsOf: framing.bytes)
             open.bytes.append(contentsOf: line.bytes)
             if !mayHoldQuote(line.bytes) {
                 // Still inside the quote: appended in place, or a stray quote would cost the square of what follows it.

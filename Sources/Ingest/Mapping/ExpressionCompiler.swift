@@ -85,6 +85,10 @@ struct RecordQuery {
             let base = record.text.startIndex
             for column in columns {
                 let field = record.fields[column]
+                if field == Record.absent {
+                    statement.bindNull(Int32(column + 1))
+                    continue
+                }
                 let value = UnsafeRawBufferPointer(
                     rebasing: text[(field.lowerBound - base)..<(field.upperBound - base)])
                 statement.bind(Int32(column + 1), staticText: value)

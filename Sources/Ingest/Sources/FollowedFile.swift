@@ -17,7 +17,7 @@ final class FollowedFile {
     private(set) var position: TailPosition
     /// When it grew last, monotonic milliseconds.
     private(set) var lastGrowth: Int64
-    private var decoder: CSVDecoder
+    private var decoder: any RecordDecoder
     private var lastSize: Int64
     private var hole: (offset: Int64, since: Int64)?
     private var holePatience = usualHolePatience
@@ -31,7 +31,7 @@ final class FollowedFile {
     init(_ file: TailFile, at position: TailPosition, format: FormatDefinition, monotonic: Int64) throws {
         self.file = file
         self.position = position
-        decoder = try CSVDecoder(format: format, columns: position.columns)
+        decoder = try format.decoder(resuming: position.decoderState)
         lastGrowth = monotonic
         lastSize = file.size
     }
@@ -47,11 +47,10 @@ final class FollowedFile {
         let head = wholeUnits(at: 0, most: Self.longestLine)
         var start = 0
         while position.lineage.isEmpty {
-            let end = head.withUnsafeBytes { ends.next(in: $0, from: start) }
-            guard end < head.count else { break }
+            guard let end = head.withUnsafeBytes({ ends.end(in: $0, from: start) }) else { break }
             let item = decoder.decode(RawLine(offset: Int64(start), bytes: ends.trimmed(head[start..<end])))
             if case .record(let first)? = item { nameLineage(first) }
-            start = end + ends.unit
+            start = end + ends.separator
         }
         decoder.dropPending()
         if let columns = decoder.columns { try reader.mapping.compile(columns: columns) }
@@ -110,8 +109,7 @@ final class FollowedFile {
     ) throws -> Int {
         var start = 0
         while records.count < reader.maxRecords {
-            let end = bytes.withUnsafeBytes { ends.next(in: $0, from: start) }
-            guard end < bytes.count else { break }
+            guard let end = bytes.withUnsafeBytes({ ends.end(in: $0, from: start) }) else { break }
             let line = RawLine(offset: position.offset + Int64(start), bytes: ends.trimmed(bytes[start..<end]))
             if position.skipsLine {
                 position.skipsLine = false
@@ -119,12 +117,12 @@ final class FollowedFile {
                 if holds(line, reader) { return start }
                 if let record = try take(line, reader) { records.append(record) }
             }
-            start = end + ends.unit
+            start = end + ends.separator
         }
         return start
     }
 
-    private var ends: LineEnds { decoder.lineEnds }
+    private var ends: Framing { decoder.framing }
 
     /// What has no newline: waits, is the last line, or is too long.
     private func finish(
@@ -139,10 +137,16 @@ final class FollowedFile {
             position.offset = start + Int64(bytes.count)
         } else {
             decoder.dropPending()
-            _ = try consume(bytes + ends.bytes, reader, &records)
+            let taken = try consume(bytes + ends.bytes, reader, &records)
             if let open = decoder.pendingOffset {
                 let rest = bytes[Int(open - start)...].prefix(4_096)
                 records.append(reject(open, rest, "quote", "a quote is open where the file ends"))
+            } else if let length = ends.length, taken < bytes.count {
+                let rest = bytes[taken...]
+                records.append(
+                    reject(
+                        start + Int64(taken), rest, "truncated",
+                        "the file ends after \(rest.count) of a record's \(length) bytes"))
             }
             position.offset = start + Int64(bytes.count)
         }
@@ -181,10 +185,10 @@ final class FollowedFile {
 
     /// A quote that is open for longer than a record may be: its first line is rejected and the next one read as usual.
     private func neverClosed(_ bytes: [UInt8]) -> CapturedRecord {
-        let first = bytes[..<bytes.withUnsafeBytes { ends.next(in: $0, from: 0) }]
+        let first = bytes[..<(bytes.withUnsafeBytes { ends.end(in: $0, from: 0) } ?? bytes.count)]
         let told = reject(
             position.offset, first.prefix(4_096), "quote", "a quote is not closed within \(bytes.count) bytes")
-        position.offset += Int64(first.count + ends.unit)
+        position.offset += Int64(first.count + ends.separator)
         return told
     }
 
@@ -212,7 +216,8 @@ final class FollowedFile {
         }
         position.tailLength = Int(min(position.offset, Int64(TailPosition.tailBlock)))
         position.tailHash = file.hash(from: position.offset - Int64(position.tailLength), length: position.tailLength)
-        position.columns = decoder.columns
+        position.columns = decoder.state.columns
+        position.group = decoder.state.group
         position.inode = file.inode
         position.device = file.device
     }

@@ -63,8 +63,8 @@ package final class SourcePipeline {
         isFirstLook = checkpoint == nil
         mapping = try Mapping(
             definition.mapping, site: site, source: definition.name, rules: rules, timeZone: definition.timeZone)
-        let columns = try CSVDecoder(format: definition.format, columns: state.current?.columns).columns
-        if let columns { try mapping.compile(columns: columns) }
+        let decoder = try definition.format.decoder(resuming: state.current?.decoderState)
+        if let columns = decoder.columns { try mapping.compile(columns: columns) }
         inotify = inotify_init1(Int32(IN_NONBLOCK | IN_CLOEXEC))
         let events = UInt32(IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM)
         inotify_add_watch(inotify, series.watchedDirectory, events)
@@ -106,7 +106,7 @@ package final class SourcePipeline {
 
     /// Maps a reject's bytes again, by the present mapping and columns, under the identity that it had.
     package func remap(_ bytes: [UInt8], identity: String, position: String, now: Timestamp) throws -> CapturedRecord {
-        var decoder = try CSVDecoder(format: definition.format, columns: state.current?.columns)
+        var decoder = try definition.format.decoder(resuming: state.current?.decoderState)
         let place = RecordPosition(position)
         let hash = Digest(sha256: bytes)
         switch decoder.decode(RawLine(offset: place.offset, bytes: bytes[...])) {

@@ -14,11 +14,14 @@ struct TailPosition: Equatable, Codable {
     var tailLength = 0
     var tailHash = ""
     var columns: [String]?
+    var group: GroupState?
     /// A hint where to look first; both change with a copy, a restore, and on some systems a reboot.
     var inode: UInt64 = 0
     var device: UInt64 = 0
     /// The offset stands inside a line that is too long; the rest up to its newline is skipped.
     var skipsLine = false
+
+    var decoderState: DecoderState { DecoderState(columns: columns, group: group) }
 
     static let headBlock = 1_024
     static let tailBlock = 4_096
