@@ -169,10 +169,10 @@ enum ConfigurationKeys {
             ConfigurationKey("source.name", .text, "", "needed", example: "\"moves\""),
             ConfigurationKey(
                 "source.kind", .choice(["tail", "drop"]), "\"tail\"",
-                "a file that grows; or \"drop\": complete files arrive in a directory"),
+                "a file that grows; or \"drop\": complete files arrive"),
             ConfigurationKey(
                 "source.path", .text, "",
-                "needed; its name may hold *, ? and a date such as {yyyyMMdd}; of a drop also {seq} {part} {parts}",
+                "needed; may hold *, ? and {yyyyMMdd}; a drop's also {seq} {part} {parts}",
                 example: "\"/srv/wms/export/moves.csv\""),
             ConfigurationKey(
                 "source.start", .text, "\"beginning\"", "or \"end\", or a day: where a source never read before begins"),
@@ -185,44 +185,45 @@ enum ConfigurationKeys {
                 "a last line without newline counts when nothing came for so long"),
             ConfigurationKey(
                 "source.complete", .choice(["settle", "marker", "renamed"]), "\"settle\"",
-                "of a drop: size and time stand still; or a marker file; or whoever writes it renames it"),
+                "of a drop: when a file is whole; or \"marker\", \"renamed\""),
             ConfigurationKey(
-                "source.settle", .duration(100...86_400_000), "\"10s\"", "of a drop: how long it stands still"),
+                "source.settle", .duration(100...86_400_000), "\"10s\"",
+                "of a drop: size and time stand still for so long"),
             ConfigurationKey(
                 "source.marker", .text, "",
-                "of a drop: the suffix of its marker, e.g. \".done\", beside or instead of its own"),
+                "of a drop: suffix of the file that says it is whole, e.g. \".done\""),
             ConfigurationKey(
                 "source.patience", .duration(1_000...604_800_000), "\"10m\"",
-                "of a drop: how long a missing or unfinished file holds up what comes after it"),
+                "of a drop: how long an unfinished or missing file is waited for"),
             ConfigurationKey(
                 "source.order", .choice(["name", "modified"]), "\"name\"",
-                "of a drop: by date, number and name, or by the time of the last change"),
+                "of a drop: date, number, name; or \"modified\": last change"),
             ConfigurationKey(
                 "source.after", .choice(["leave", "archive", "delete"]), "\"leave\"",
-                "of a drop: what becomes of a file that was read"),
+                "of a drop: what was read; or \"archive\", \"delete\""),
             ConfigurationKey("source.archive", .text, "", "of a drop: where they go, on the same filesystem"),
             ConfigurationKey(
                 "source.failed", .text, "",
-                "of a drop: where refused files go, each with a reason beside it; unset: they stay"),
+                "of a drop: where refused files go, with a reason beside; unset: stay"),
             ConfigurationKey(
                 "source.mode", .choice(["changes", "full"]), "\"changes\"",
-                "of a drop: or \"full\": each export holds all stock, and what changed is found by comparing"),
+                "of a drop: or \"full\": all stock each time; what changed is compared"),
             ConfigurationKey(
                 "source.missing", .choice(["zero", "unchanged"]), "\"zero\"",
-                "of a full export: what a key means that is not in it"),
+                "of a full export: what is not in it; or \"unchanged\""),
             ConfigurationKey(
                 "source.gone_limit", .number(0...100), "20",
-                "of a full export: percent of the known keys; when more are gone at once it waits for waybill sources accept"
+                "of a full export: percent of keys; more gone at once: held"
             ),
             ConfigurationKey(
                 "source.as_of", .choice(["name", "modified"]), "\"name\"",
-                "of a full export: its time is the date in its name, or of its last change; an older one is refused"),
+                "of a full export: its time; or \"modified\"; older: refused"),
             ConfigurationKey(
-                "source.parts", .number(1...999), "1", "of a full export: how many files form one, told apart by {part}"
+                "source.parts", .number(1...999), "1", "of a full export: files that form one, by {part}"
             ),
             ConfigurationKey(
                 "source.checks", .text, "",
-                "of a full export: the ledger source whose stock it only checks (stock.drift)"),
+                "of a full export: the source whose stock it only checks"),
             ConfigurationKey(
                 "source.format", .table, "", "",
                 example: "{ type = \"csv\", delimiter = \";\", quote = \"\\\"\", header = true, encoding = \"cp1252\" }"

@@ -6,12 +6,9 @@ extension ConfigurationReader {
     func drop(_ table: ConfigurationTable, _ definition: SourceDefinition) -> DropSettings? {
         let isDrop = table.text("kind") == "drop"
         let isFull = table.text("mode") == "full"
-        for key in (isDrop ? Self.tailKeys : Self.dropKeys) where table.members[key] != nil {
+        for key in isDrop ? Self.tailKeys : Self.dropKeys where !table.isDefault(key) {
             table.wrong(key, "belongs to kind = \"\(isDrop ? "tail" : "drop")\"")
         }
-        guard isDrop else { return nil }
-        let name = definition.path.split(separator: "/").last.map(String.init) ?? ""
-        do { _ = try DropPattern(name) } catch { table.wrong("path", "\(error)") }
         var drop = DropSettings()
         if let completion = completion(table) { drop.completion = completion }
         drop.order = table.text("order").flatMap { DropSettings.Order(rawValue: $0) } ?? drop.order
@@ -23,6 +20,9 @@ extension ConfigurationReader {
             table.wrong("after", "wants the directory: archive = \"…\", on the same filesystem")
         }
         let full = full(table)
+        guard isDrop else { return nil }
+        let name = definition.path.split(separator: "/").last.map(String.init) ?? ""
+        do { _ = try DropPattern(name) } catch { table.wrong("path", "\(error)") }
         if isFull {
             drop.full = full
             requireLevels(table, definition)
