@@ -48,6 +48,16 @@ final class DropContent {
         return true
     }
 
+    /// Whether a part's last line has no end: as it was written, or cut off.
+    func isOpenEnded(_ framing: Framing) -> Bool {
+        guard framing.length == nil else { return false }
+        return parts.contains { part in
+            let size = part.content.size
+            let last = part.content.read(at: max(0, size - Int64(framing.unit)), most: framing.unit)
+            return size > 0 && last.withUnsafeBytes { framing.end(in: $0, from: 0) } == nil
+        }
+    }
+
     /// Why it is not what it was when it was listed; nil while it is.
     var change: RejectReason? {
         let changed = parts.first { $0.file.size != $0.entry.size || $0.file.modified != $0.entry.modified }

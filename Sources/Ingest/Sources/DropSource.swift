@@ -233,6 +233,8 @@ package final class DropSource: SourceReader {
     }
 
     private var isCut = false
+    /// Whether the last file that was begun has no end of its last line.
+    private var endsOpen: Bool?
 
     /// A stop may have come between a commit and what was to follow it.
     private func catchUp(_ left: [DropEntry], _ memory: SourceMemory) throws {
@@ -290,8 +292,21 @@ package final class DropSource: SourceReader {
             let reason = RejectReason(code: "rejected", message: "\(content.name) was rejected by a technician")
             return refuse(content.unit, hash: content.hash, reason, round, &records, &result)
         }
+        if state.reading == nil, !isAccepted(content), try seemsCut(content, round) {
+            return hold(content, "\(content.name) ends in the middle of a line, as no file before it")
+        }
         if settings.full != nil { return try beginFull(content, round, &records, &result) }
         try beginChanges(content, round, &records, &result)
+    }
+
+    private func seemsCut(_ content: DropContent, _ round: DropRound) throws -> Bool {
+        let framing = try definition.format.decoder().framing
+        guard content.isOpenEnded(framing) else {
+            endsOpen = false
+            return false
+        }
+        endsOpen = true
+        return try round.memory.text("open_ends") == "0"
     }
 
     static func holdID(_ content: DropContent) -> String { "\(content.unit.entries[0].name)|\(content.hash)" }
@@ -335,6 +350,7 @@ package final class DropSource: SourceReader {
     private func remember(_ memory: SourceMemory, _ now: Timestamp) throws {
         if !ended.isEmpty {
             try memory.write { generation in
+                if let endsOpen { try memory.put("open_ends", text: endsOpen ? "1" : "0") }
                 for one in ended {
                     for entry in one.unit.entries {
                         try memory.note(entry, hash: one.hash, one.outcome, at: now, generation: generation)

@@ -271,6 +271,7 @@ final class FullImport {
             return .held("\(content.name): \(doubt)")
         }
         try memory.put("keys", text: "\(known - gone + added)")
+        try memory.put("row_count", text: "\(rows)")
         try memory.put("zeroes", text: mapsAsBefore ? "1" : "0")
         try memory.put("mapping", text: mapping.version)
         let before = try memory.text("columns")?.split(separator: "\u{1F}").map(String.init)
@@ -283,6 +284,11 @@ final class FullImport {
     private func doubt(known: Int64, gone: Int64, added: Int64) throws -> String? {
         if gone * 100 > known * settings.goneLimit {
             return "\(gone) of \(known) known keys are gone, more than \(settings.goneLimit) %"
+        }
+        // Fewer rows of the same keys would be smaller sums.
+        let before = try Int64(memory.text("row_count") ?? "0") ?? 0
+        if settings.missing == .zero, (before - Int64(rows)) * 100 > before * settings.goneLimit {
+            return "it has \(rows) rows, and the last one had \(before)"
         }
         if try !mapsAsBefore, gone > 0, added > 0 {
             return "the mapping changed, and with it \(gone) keys went and \(added) came"
