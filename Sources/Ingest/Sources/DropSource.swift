@@ -356,6 +356,7 @@ package final class DropSource: SourceReader {
                         try memory.note(entry, hash: one.hash, one.outcome, at: now, generation: generation)
                     }
                 }
+                try memory.forgetOldFiles()
             }
             for one in ended { if let chore = one.chore { chores.append((memory.generation, chore)) } }
             ended.removeAll()

@@ -49,6 +49,7 @@ final class FullImport {
     private var pass: UInt64 = 0
     private var passes: UInt64 = 1
     private var hasOverflowed = false
+    private var isUnreserved = true
     private var generation: Int64 = 0
     private var writer: RowWriter?
     /// Rows that could not be read, for the outbox.
@@ -57,6 +58,9 @@ final class FullImport {
     private(set) var notices: [String] = []
 
     private static let mostRejects = 1_000
+    /// So many new rows are written without their indexes, which are then made at once: in seconds, within which nothing
+    /// else is read.
+    private static let bulk = 50_000...4_000_000
     /// Of the export's bytes, each step.
     private static let stepBytes = 2 << 20
 
@@ -105,7 +109,10 @@ final class FullImport {
             try note(item, row)
         }
         if let refusal { return .refused(refusal) }
-        if more { return .more }
+        if more {
+            reserve()
+            return .more
+        }
         if let changed = content.change { return .refused(changed) }
         if pass == 0 {
             pass = 1
@@ -114,9 +121,18 @@ final class FullImport {
                 return try readAgain(.hashing)
             }
         }
-        hashes.sort()
+        hashes.sortInPlace()
         phase = .matching
         return .more
+    }
+
+    /// Growing by doubling would hold the hashes three times for a moment.
+    private func reserve() {
+        guard pass == 0, isUnreserved else { return }
+        isUnreserved = false
+        let bytes = content.parts.reduce(0) { $0 + $1.content.size }
+        let estimate = Double(hashes.count) * Double(bytes) / Double(Self.stepBytes)
+        hashes.reserveCapacity(min(mostHashes + 1, Int(estimate * 1.1)))
     }
 
     /// The rows of the next piece, with their numbers; false at the end.
@@ -174,7 +190,12 @@ final class FullImport {
         }
         try merge()
         hashes = []
-        guard pass < passes else { return try readAgain(.mapping) }
+        guard pass < passes else {
+            if Self.bulk.contains(fresh.count), fresh.count * 3 > Int(rows) {
+                try writer?.beginBulk()
+            }
+            return try readAgain(.mapping)
+        }
         pass += 1
         return try readAgain(.hashing)
     }
@@ -212,6 +233,7 @@ final class FullImport {
         }
         if more { return .more }
         if let changed = content.change { return .refused(changed) }
+        try writer?.endBulk()
         phase = .weighing
         return .more
     }
