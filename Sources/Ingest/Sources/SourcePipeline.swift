@@ -29,13 +29,13 @@ package struct PipelineRead {
 package final class SourcePipeline {
     package let name: String
     package var mappingVersion: String { mapping.version }
-    private let definition: SourceDefinition
+    let definition: SourceDefinition
     private let site: SiteIdentity
-    private let mapping: Mapping
+    let mapping: Mapping
     private let series: FileSeries
     private let inotify: Int32
     /// As of the last batch that was handed out.
-    private var state: TailState
+    private(set) var state: TailState
     private var isFirstLook: Bool
     /// The damaged outbox that knew where this source stood: a first start then skips nothing.
     private let lostWith: String?
@@ -104,24 +104,6 @@ package final class SourcePipeline {
         return result
     }
 
-    /// Maps a reject's bytes again, by the present mapping and columns, under the identity that it had.
-    package func remap(_ bytes: [UInt8], identity: String, position: String, now: Timestamp) throws -> CapturedRecord {
-        var decoder = try definition.format.decoder(resuming: state.current?.decoderState)
-        let place = RecordPosition(position)
-        let hash = Digest(sha256: bytes)
-        switch decoder.decode(RawLine(offset: place.offset, bytes: bytes[...])) {
-        case .record(let record):
-            return mapping.map(record, fallbackIdentity: identity, object: place.object, capturedAt: now)
-        case .reject(_, _, let reason): return rejected(reason)
-        case nil: return rejected(RejectReason(code: "incomplete", message: "the bytes are no whole record"))
-        }
-        func rejected(_ reason: RejectReason) -> CapturedRecord {
-            CapturedRecord(
-                identity: RecordIdentity(text: identity, recordHash: hash, isTracked: false),
-                outcome: .reject(reason), bytes: bytes[...], position: place)
-        }
-    }
-
     private func drainNotifications() {
         var buffer = [UInt8](repeating: 0, count: 4_096)
         while Glibc.read(inotify, &buffer, buffer.count) > 0 {}
@@ -154,10 +136,11 @@ package final class SourcePipeline {
         let start = open.position.offset
         let mayFlush = definition.flushAfter.map { reader.monotonic - open.lastGrowth >= $0 } ?? false
         records += try open.read(reader, isFinal: mayFlush && !open.isDrained)
+        result.notices += open.takeNotices()
         let hasMoved = open.position.offset != start
         if hasMoved { result.more = true }
         if !hasMoved, let next = nextFile(after: open, &result) {
-            try linger(open, reader, &records)
+            try linger(open, reader, &records, &result)
             current = try follow(next, at: .beginning(after: open.position), reader)
             result.more = true
         }
@@ -236,10 +219,12 @@ package final class SourcePipeline {
     }
 
     /// A file that was read to its end stays open: its writer may not have closed it yet.
-    private func linger(_ open: FollowedFile, _ reader: RecordReader, _ records: inout [CapturedRecord]) throws {
+    private func linger(
+        _ open: FollowedFile, _ reader: RecordReader, _ records: inout [CapturedRecord], _ result: inout PipelineRead
+    ) throws {
         state.note(.plain(open.file), of: series, hasData: !open.position.lineage.isEmpty)
         lingering.append(open)
-        while lingering.count > TailState.mostLingering { try finish(at: 0, reader, &records) }
+        while lingering.count > TailState.mostLingering { try finish(at: 0, reader, &records, &result) }
     }
 
     private func readLingering(
@@ -253,22 +238,27 @@ package final class SourcePipeline {
             }
             let start = old.position.offset
             records += try old.read(reader)
+            result.notices += old.takeNotices()
             if old.position.offset != start {
                 result.more = true
             } else if reader.monotonic - old.lastGrowth >= definition.linger {
-                try finish(at: index, reader, &records)
+                try finish(at: index, reader, &records, &result)
             }
         }
     }
 
     /// Nothing more is awaited of it, so its last line is whole without a newline.
-    private func finish(at index: Int, _ reader: RecordReader, _ records: inout [CapturedRecord]) throws {
+    private func finish(
+        at index: Int, _ reader: RecordReader, _ records: inout [CapturedRecord], _ result: inout PipelineRead
+    ) throws {
         let old = lingering.remove(at: index)
         var start: Int64
         repeat {
             start = old.position.offset
             records += try old.read(reader, isFinal: true, isLastLook: true)
         } while old.position.offset != start
+        if let missing = old.end() { records.append(missing) }
+        result.notices += old.takeNotices()
         state.note(.plain(old.file), of: series, hasData: !old.position.lineage.isEmpty)
     }
 
