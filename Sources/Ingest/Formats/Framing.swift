@@ -24,7 +24,10 @@ package struct Framing: Sendable, Equatable {
     }
 
     /// Bytes between a piece and the next one.
-    var separator: Int { length == nil ? unit : 0 }
+    package var separator: Int { length == nil ? unit : 0 }
+
+    /// `end(in:from:)` over bytes that are an array's.
+    package func end(of bytes: [UInt8], from start: Int) -> Int? { bytes.withUnsafeBytes { end(in: $0, from: start) } }
 
     /// The index where the piece that begins at `start` ends; nil when it is not whole.
     func end(in bytes: UnsafeRawBufferPointer, from start: Int) -> Int? {
@@ -56,7 +59,7 @@ package struct Framing: Sendable, Equatable {
     }
 
     /// Without the carriage return that Windows puts before the line feed.
-    func trimmed(_ line: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+    package func trimmed(_ line: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
         guard length == nil, line.count >= unit else { return line }
         let last = line.withUnsafeBytes { value($0, line.count - unit) }
         return last == carriageReturn ? line.dropLast(unit) : line

@@ -108,7 +108,7 @@ package final class Mapping {
         }
         return CapturedRecord(
             identity: identity ?? RecordIdentity(text: fallbackIdentity(), recordHash: hash, isTracked: false),
-            outcome: outcome, bytes: record.bytes, position: RecordPosition(object: object, offset: record.offset))
+            outcome: outcome, bytes: record.repeatable, position: RecordPosition(object: object, offset: record.offset))
     }
 
     private func events(

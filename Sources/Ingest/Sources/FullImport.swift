@@ -139,7 +139,12 @@ final class FullImport {
     private func eachRow(_ body: (DecodedItem, UInt32, String) throws -> Void) throws -> Bool {
         var row = rows
         defer { rows = row }
+        let told = phase == .hashing && pass == 0
         return try reading.read(bytes: Self.stepBytes) { item, place in
+            if case .notice(let text) = item {
+                if told { notices.append("\(place.file): \(text)") }
+                return
+            }
             if place.part != preparedPart { try prepare(place) }
             try body(item, row, place.file)
             row += 1
@@ -252,12 +257,13 @@ final class FullImport {
     private func take(_ item: DecodedItem, _ row: UInt32, _ file: String) throws {
         guard let hash = hasher?.hash(item, row: row), let writer else { return }
         switch item {
+        case .notice: break
         case .reject(let offset, let bytes, let reason):
             reject(bytes.prefix(4_096), offset, reason, file)
             try writer.insert(hash, .reject(reason, nil))
         case .record(let record):
             let level = mapping.level(of: record)
-            if case .reject(let reason, _) = level { reject(record.bytes, record.offset, reason, file) }
+            if case .reject(let reason, _) = level { reject(record.repeatable, record.offset, reason, file) }
             try writer.insert(hash, level)
         }
     }

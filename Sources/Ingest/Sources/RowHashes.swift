@@ -82,6 +82,7 @@ struct RowHasher {
         case .reject(_, let bytes, let reason):
             buffer.append(contentsOf: "reject \(reason.code) ".utf8)
             buffer.append(contentsOf: bytes)
+        case .notice(let text): buffer.append(contentsOf: text.utf8)
         }
         return RowHash(Digest(sha256: buffer), row: row)
     }
