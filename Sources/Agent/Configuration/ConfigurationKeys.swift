@@ -62,7 +62,7 @@ enum ConfigurationKeys {
     ]
 
     static let all: [ConfigurationKey] =
-        site + mqtt + agent + http + outbox + lanes + commands + inventory + later + source
+        site + mqtt + agent + http + outbox + lanes + commands + inventory + reconcile + later + source
 
     private static let site = [
         ConfigurationKey("site", .table),
@@ -159,7 +159,14 @@ enum ConfigurationKeys {
         ConfigurationKey("inventory.unused", .texts, "[]", "buckets this WMS does not know, e.g. [\"damaged\"]"),
     ]
 
-    private static let later = ["reconcile", "availability"].map {
+    private static let reconcile = [
+        ConfigurationKey("reconcile", .table),
+        ConfigurationKey(
+            "reconcile.at", .text, "", "once a day, e.g. \"02:30\": sources with checks compare once more; unset: never"
+        ),
+    ]
+
+    private static let later = ["availability"].map {
         ConfigurationKey($0, .table, isLater: true)
     }
 

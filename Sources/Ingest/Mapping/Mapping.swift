@@ -146,6 +146,11 @@ package final class Mapping {
             timeQuality: notes.timeQuality, reasons: definition.reasons, units: lookups.units)
     }
 
+    /// The factors of a SKU's units, where there is a table of units.
+    func factors(ofSKU sku: String) -> [(numerator: Int64, denominator: Int64)] {
+        lookups.units?.factors(ofSKU: sku) ?? []
+    }
+
     /// A time of the source's zone, as names of files have it; nil for what is none.
     func localTime(_ text: String, _ pattern: String) -> Timestamp? {
         var (text, pattern) = (text, pattern)

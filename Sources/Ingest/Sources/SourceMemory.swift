@@ -49,7 +49,6 @@ final class SourceMemory {
         try connection.execute(
             """
             PRAGMA page_size = 8192;
-            PRAGMA locking_mode = EXCLUSIVE;
             PRAGMA journal_mode = TRUNCATE;
             PRAGMA synchronous = FULL;
             PRAGMA cache_size = -6000;
@@ -73,6 +72,8 @@ final class SourceMemory {
         CREATE INDEX IF NOT EXISTS dead_rows ON rows(died) WHERE died > 0;
         CREATE INDEX IF NOT EXISTS blind_rows ON rows(kind) WHERE kind = 2;
         CREATE TABLE IF NOT EXISTS changes(key TEXT PRIMARY KEY) WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS drifts(key TEXT PRIMARY KEY, generation INTEGER NOT NULL, figures TEXT NOT NULL,
+            cause TEXT NOT NULL, export TEXT NOT NULL, as_of INTEGER NOT NULL, since INTEGER NOT NULL) WITHOUT ROWID;
         """
 
     static let rowIndexes = """
@@ -82,7 +83,9 @@ final class SourceMemory {
 
     private func begin() throws {
         try connection.transaction {
-            for table in ["meta", "files", "rows", "changes"] { try connection.execute("DELETE FROM \(table)") }
+            for table in ["meta", "files", "rows", "changes", "drifts"] {
+                try connection.execute("DELETE FROM \(table)")
+            }
             try put("token", text: token)
             try put("generation", 0)
             try put("floor", 0)
@@ -94,6 +97,7 @@ final class SourceMemory {
         let known = generation
         try connection.transaction {
             try connection.execute("DELETE FROM files WHERE generation > \(known)")
+            try connection.execute("DELETE FROM drifts WHERE generation > \(known)")
             if try connection.integer("SELECT value FROM meta WHERE name = 'rows'") > known {
                 try connection.execute("DELETE FROM rows WHERE born > \(known)")
                 try connection.execute("UPDATE rows SET died = 0 WHERE died > \(known)")
@@ -125,6 +129,7 @@ final class SourceMemory {
     func finishLong() throws {
         try put("generation", generation + 1)
         try put("rows", generation + 1)
+        try put("rows_generation", text: "\(generation + 1)")
         try connection.execute("COMMIT")
         generation += 1
     }
