@@ -7,8 +7,13 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
-func product(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+/// For targets that no row of an export passes through: the program has a size to keep (`packaging/check-binary.sh`).
+let small = strict + [.unsafeFlags(["-Osize"], .when(configuration: .release))]
+
+func product(
+    _ name: String, _ dependencies: [Target.Dependency] = [], settings: [SwiftSetting] = strict
+) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: settings)
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -54,19 +59,19 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "TOMLKit", package: "TOMLKit"),
-            ]),
+            ], settings: small),
         .executableTarget(
             name: "waybill",
             dependencies: [
                 "Agent", "Delivery", "Inventory", "Receiver",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
-            swiftSettings: strict),
+            swiftSettings: small),
 
         .executableTarget(
             name: "waybill-bench",
             dependencies: [
-                "Agent", "CLinux", "Contract", "Inventory", "MQTT", "Outbox", "Receiver", "SQLite",
+                "Agent", "CLinux", "Contract", "Ingest", "Inventory", "MQTT", "Outbox", "Receiver", "SQLite",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Benchmarks", swiftSettings: strict),

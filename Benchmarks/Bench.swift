@@ -42,6 +42,15 @@ struct Bench: ParsableCommand {
     @Flag(help: "Only what the contract costs.")
     var contract = false
 
+    @Option(help: "Rows of the full export; twice as many are measured too.")
+    var rows = 1_000_000
+
+    @Option(help: "Files of the full drop directory.")
+    var files = 100_000
+
+    @Flag(help: "Only what drop directories and full exports cost.")
+    var drops = false
+
     @Option(help: "Where the figures go as JSON.")
     var json = ".build-release/bench.json"
 
@@ -49,12 +58,26 @@ struct Bench: ParsableCommand {
         guard access(program, X_OK) == 0 else { throw ValidationError("\(program) is not there; run: make release") }
         var table = FigureTable()
         let directory = try Scratch()
-        try ContractMeasures(program: program, replayed: replayed, keys: keys, directory: directory.path)
-            .run(into: &table)
-        if !contract { try measureSpine(directory.path, &table) }
+        if !drops {
+            try ContractMeasures(program: program, replayed: replayed, keys: keys, directory: directory.path)
+                .run(into: &table)
+        }
+        if !contract { try measureDrops(directory.path, &table) }
+        if !contract, !drops { try measureSpine(directory.path, &table) }
         print(table.text)
         try table.json.write(toFile: json, atomically: true, encoding: .utf8)
         print("as JSON: \(json)")
+    }
+
+    private func measureDrops(_ directory: String, _ table: inout FigureTable) throws {
+        try DecodeRates(directory: directory).run(into: &table)
+        try FullExports(program: program, rows: rows, directory: directory, bars: ("≤ 6", "≤ 64")).run(into: &table)
+        try FullExports(program: program, rows: rows * 2, directory: directory, bars: ("≤ 12", "≤ 80"))
+            .run(into: &table)
+        let few = try DropFiles(program: program, files: 100, directory: directory).run()
+        let many = try DropFiles(program: program, files: files, directory: directory).run()
+        table.add("drop directory with 100 files waiting", few, "ms a file")
+        table.add("drop directory with \(files) files waiting", many, "ms a file", bar: "≤ the above")
     }
 
     private func measureSpine(_ directory: String, _ table: inout FigureTable) throws {

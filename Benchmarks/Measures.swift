@@ -172,7 +172,7 @@ struct Backlog {
         return (cpuSeconds(pid) - before) / Double(seconds) * 100
     }
 
-    private static func captured(_ path: String) -> Int {
+    static func captured(_ path: String) -> Int {
         guard let reader = try? Connection.openReader(path: path) else { return 0 }
         return Int((try? reader.integer("SELECT sum(head) FROM lanes")) ?? 0)
     }
@@ -182,7 +182,7 @@ struct Backlog {
         return pages.count > 1 ? (Double(pages[1]) ?? 0) * 4_096 / 1e6 : 0
     }
 
-    private static func cpuSeconds(_ pid: pid_t) -> Double {
+    static func cpuSeconds(_ pid: pid_t) -> Double {
         let fields = (FileBytes.text("/proc/\(pid)/stat") ?? "").split(separator: ")").last?.split(separator: " ") ?? []
         guard fields.count > 12, let user = Double(fields[11]), let system = Double(fields[12]) else { return 0 }
         return (user + system) / Double(sysconf(Int32(_SC_CLK_TCK)))

@@ -19,7 +19,8 @@ package struct ConfigurationCheck {
         }
         lines += ["site \(configuration.site.tenant)/\(configuration.site.site), shard \(configuration.site.shard)"]
         for source in configuration.sources {
-            _ = try SourcePipeline(source, site: configuration.site, rules: configuration.inventory, checkpoint: nil)
+            _ = try source.reader(
+                site: configuration.site, rules: configuration.inventory, beginning: SourceBeginning())
             try Trial.compileAgainstFile(source, site: configuration.site, rules: configuration.inventory)
             lines.append("source \(source.name): \(size(source))")
             if Self.sharesFilesystem(source.path, configuration) {

@@ -41,6 +41,7 @@ final class IngestLoop {
     private var lastCommit: Int64 = 0
     /// What is on its way into the outbox, by source.
     private var underWay: [CaptureBatch.Summary] = []
+    private var checkpoints: [String: Checkpoint] = [:]
 
     init(
         current: CurrentConfiguration, outbox: Outbox, report: DeliveryReport, stop: StopFlag, logger: Logger,
@@ -91,6 +92,7 @@ final class IngestLoop {
         let configuration: Configuration
         (configuration, generation) = current.numbered
         underWay = []
+        checkpoints = [:]
         let starts = try outbox.openSources(configuration.sources.map(\.name))
         if let aside = outbox.asides.last {
             report.damaged("the outbox was damaged and is kept as \(aside); a new epoch began")
@@ -115,7 +117,7 @@ final class IngestLoop {
         let mappings = sources.map { "\($0.name) \($0.mapping)" }
         guard mappings != described else { return }
         described = mappings
-        report.describe(sources: sources.map { .init(name: $0.name, kind: "tail", mapping: $0.mapping) })
+        report.describe(sources: sources.map { .init(name: $0.name, kind: $0.definition.kind, mapping: $0.mapping) })
     }
 
     private func turn() throws {
@@ -174,6 +176,7 @@ final class IngestLoop {
         for notice in result.notices {
             logger.warning("source notice", metadata: ["source": "\(source)", "notice": "\(notice)"])
         }
+        report.source(source, holds: result.hold)
         guard statuses[source] != result.status else { return }
         statuses[source] = result.status
         report.source(source, status: result.status)
@@ -182,6 +185,7 @@ final class IngestLoop {
 
     private func begin(_ batches: [CaptureBatch]) {
         underWay = batches.compactMap(\.summary)
+        for batch in batches { checkpoints[batch.source] = batch.checkpoint }
         committer.begin(batches)
     }
 
@@ -189,6 +193,8 @@ final class IngestLoop {
         guard let result = try committer.finish() else { return }
         for part in underWay { report.source(part.source, gave: part.counts, upTo: part.position) }
         underWay = []
+        for source in sources { checkpoints[source.name].map { source.committed($0) } }
+        checkpoints = [:]
         if result.rejects > 0 {
             logger.warning("records rejected", metadata: ["count": "\(result.rejects)"])
             try countRejects()

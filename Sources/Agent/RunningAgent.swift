@@ -31,8 +31,8 @@ package final class RunningAgent {
         _ configuration: Configuration, logger: Logger, environment: (String) -> String? = { _ in nil }
     ) throws {
         for definition in configuration.sources {
-            _ = try SourcePipeline(
-                definition, site: configuration.site, rules: configuration.inventory, checkpoint: nil)
+            _ = try definition.reader(
+                site: configuration.site, rules: configuration.inventory, beginning: SourceBeginning())
         }
         let outbox = try Outbox(configuration.outbox, now: Clocks.wall())
         for aside in outbox.asides {
@@ -86,8 +86,8 @@ package final class RunningAgent {
     /// cannot be used.
     package func reload(_ configuration: Configuration) throws -> [String] {
         for definition in configuration.sources {
-            _ = try SourcePipeline(
-                definition, site: configuration.site, rules: configuration.inventory, checkpoint: nil)
+            _ = try definition.reader(
+                site: configuration.site, rules: configuration.inventory, beginning: SourceBeginning())
         }
         var next = configuration
         let before = current.value

@@ -3,13 +3,13 @@ import Ingest
 import Inventory
 import Outbox
 
-/// One source while the agent runs: its pipeline, or why there is none just now. What goes wrong with it holds it alone.
+/// One source while the agent runs: its reader, or why there is none just now. What goes wrong with it holds it alone.
 final class SourceRun {
     let definition: SourceDefinition
     private let site: SiteIdentity
     private let rules: InventoryRules
     private let outbox: Outbox
-    private var pipeline: SourcePipeline?
+    private var reader: (any SourceReader)?
     private var hold = SourceHold()
     private var mappingVersion = ""
     private var retryAt: Int64 = 0
@@ -28,19 +28,20 @@ final class SourceRun {
     }
 
     var name: String { definition.name }
-    var mapping: String { pipeline?.mappingVersion ?? mappingVersion }
-    var watchDescriptors: [Int32] { pipeline?.watchDescriptors ?? [] }
+    var mapping: String { reader?.mappingVersion ?? mappingVersion }
+    var watchDescriptors: [Int32] { reader?.watchDescriptors ?? [] }
 
     /// Monotonic milliseconds of the next look.
-    var nextLook: Int64 { hold.reason == nil && pause == nil ? pipeline?.nextLook ?? retryAt : .max }
+    var nextLook: Int64 { hold.reason == nil && pause == nil ? reader?.nextLook ?? retryAt : .max }
 
     private func open(_ start: SourceStart?) {
         pause = start?.pause
-        if pause != nil { return pipeline = nil }
+        if pause != nil { return reader = nil }
         do {
-            pipeline = try SourcePipeline(
-                definition.beginning(at: start?.rewind), site: site, rules: rules, checkpoint: start?.checkpoint,
-                lostWith: start?.rewind == nil ? start?.lostWith : nil)
+            let beginning = SourceBeginning(
+                checkpoint: start?.checkpoint, lostWith: start?.rewind == nil ? start?.lostWith : nil,
+                decision: start?.decision)
+            reader = try definition.beginning(at: start?.rewind).reader(site: site, rules: rules, beginning: beginning)
             trouble = nil
         } catch { trouble = "held: \(error)" }
     }
@@ -48,28 +49,31 @@ final class SourceRun {
     /// What the source gives now. Throws what concerns the outbox.
     func read(maxBytes: Int, now: Timestamp, monotonic: Int64) throws -> PipelineRead {
         if let pause { return .waiting("paused by \(pause.actor) at \(pause.at)") }
-        if pipeline == nil, monotonic >= retryAt { open(try outbox.reopenSource(name)) }
-        guard let pipeline else {
+        if reader == nil, monotonic >= retryAt { open(try outbox.reopenSource(name)) }
+        guard let reader else {
             if monotonic >= retryAt { retryAt = monotonic + Self.retryInterval }
             return .waiting(trouble ?? "held")
         }
         if let reason = hold.reason { return .waiting(reason) }
         do {
-            let result = try pipeline.read(maxBytes: maxBytes, now: now, monotonic: monotonic)
-            if pipeline.mappingVersion != mappingVersion {
-                mappingVersion = pipeline.mappingVersion
+            let result = try reader.read(maxBytes: maxBytes, now: now, monotonic: monotonic)
+            if reader.mappingVersion != mappingVersion {
+                mappingVersion = reader.mappingVersion
                 hold.forgive()
             }
             if let batch = result.batch { hold.note(batch.records) }
             return result
         } catch let error as IngestError {
             // It moved on in memory; the checkpoint says where it stands.
-            self.pipeline = nil
+            self.reader = nil
             retryAt = monotonic + Self.retryInterval
             trouble = "held: \(error)"
             return .waiting("held: \(error)")
         }
     }
+
+    /// What this checkpoint covers is durable.
+    func committed(_ checkpoint: Checkpoint) { reader?.committed(checkpoint) }
 
     func note(openRejects: Int64) { hold.note(openRejects: openRejects) }
 }

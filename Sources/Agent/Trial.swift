@@ -46,6 +46,8 @@ package struct Trial {
 
     /// Reads the first bytes of an existing export, so that expressions meet its real columns.
     static func compileAgainstFile(_ source: SourceDefinition, site: SiteIdentity, rules: InventoryRules) throws {
+        // Files of a drop directory are looked at when they are complete.
+        if source.drop != nil { return }
         let pipeline = try SourcePipeline(source, site: site, rules: rules, checkpoint: nil)
         _ = try pipeline.read(maxBytes: 1 << 20, now: Clocks.wall(), monotonic: Clocks.monotonic())
     }

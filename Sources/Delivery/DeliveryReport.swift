@@ -59,6 +59,10 @@ package final class DeliveryReport: Sendable {
         }
     }
 
+    package func source(_ name: String, holds hold: SourceHoldNote?) {
+        state.withLock { $0.sources[name, default: SourceProgress()].hold = hold }
+    }
+
     /// Since when the source has more than was read, in monotonic milliseconds; nil: it is caught up.
     package func source(_ name: String, behindSince moment: Int64?) {
         state.withLock { $0.sources[name, default: SourceProgress()].behindSince = moment }

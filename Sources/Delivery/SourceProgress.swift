@@ -25,6 +25,8 @@ package struct SourceProgress: Sendable {
     /// Where the last record stood, for people: `moves.csv:61751`.
     package var lastPosition: String?
     package var counts = SourceCounts()
+    /// What waits for a technician's word.
+    package var hold: SourceHoldNote?
 
     package init() {}
 }

@@ -14,9 +14,14 @@ package struct SourceDefinition: Sendable {
     package var linger: Int64 = 60_000
     /// A last line without newline counts as whole when the file has not grown for so long, in milliseconds.
     package var flushAfter: Int64?
+    /// Nil: a file that grows.
+    package var drop: DropSettings?
     package var format: FormatDefinition
     package var mapping: MappingDefinition
     package var timeZone: String
+
+    /// As the configuration and consumers name it.
+    package var kind: String { drop == nil ? "tail" : "drop" }
 
     package init(
         name: String, path: String, format: FormatDefinition, mapping: MappingDefinition, timeZone: String

@@ -86,6 +86,17 @@ package struct Balance: Sendable, Hashable {
         put(quantity.millionths, in: bucket)
     }
 
+    /// Bucket by bucket; from a bucket that was unknown by all of it.
+    package func difference(from before: Balance, key: StockKey) throws(InventoryError) -> [StockChange] {
+        var changes: [StockChange] = []
+        for bucket in Bucket.allCases where stored(bucket) != before.stored(bucket) {
+            guard let now = self[bucket] else { continue }
+            let delta = try before[bucket].map { then throws(InventoryError) in try now.subtracting(then) } ?? now
+            changes.append(StockChange(key: key, bucket: bucket, delta: delta))
+        }
+        return changes
+    }
+
     private func checkDerived() throws(InventoryError) {
         if let onHand { _ = try Quantity(millionths: onHand.millionths) }
         if let available { _ = try Quantity(millionths: available.millionths) }

@@ -82,3 +82,26 @@ package struct RecordPosition: Sendable, Equatable, CustomStringConvertible {
         offset = number ?? 0
     }
 }
+
+/// Something that a source does not read before somebody accepts or rejects it.
+package struct SourceHoldNote: Sendable, Equatable {
+    /// Names this very content; a word about another one does not count.
+    package var id: String
+    package var reason: String
+
+    package init(id: String, reason: String) {
+        self.id = id
+        self.reason = reason
+    }
+}
+
+/// What a technician said to a held content.
+package struct HoldDecision: Sendable, Equatable {
+    package var id: String
+    package var isAccepted: Bool
+
+    package init(id: String, isAccepted: Bool) {
+        self.id = id
+        self.isAccepted = isAccepted
+    }
+}

@@ -31,6 +31,12 @@ package struct Digest: Hashable, Sendable {
     /// Fetched once: a lookup per call costs more than the hash of a short record. Written by its initializer only.
     nonisolated(unsafe) private static let algorithm = EVP_MD_fetch(nil, "SHA256", nil)
 
+    /// The 32 bytes of a digest.
+    fileprivate init(bytes: [UInt8]) {
+        func word(_ index: Int) -> UInt64 { bytes[index * 8..<index * 8 + 8].reduce(0) { $0 << 8 | UInt64($1) } }
+        words = (word(0), word(1), word(2), word(3))
+    }
+
     /// The first 8 bytes as a big-endian number.
     package var prefix8: UInt64 { words.0 }
     package var prefix16: (UInt64, UInt64) { (words.0, words.1) }
@@ -55,6 +61,28 @@ extension Digest: ASCIIText {
         out.putHex(words.2, at: 32)
         out.putHex(words.3, at: 48)
         return 64
+    }
+}
+
+/// SHA-256 of what comes in pieces. Not Sendable.
+package final class RunningDigest {
+    private let context = EVP_MD_CTX_new()
+
+    package init() {
+        precondition(EVP_DigestInit_ex(context, EVP_sha256(), nil) == 1, "SHA-256 is always there")
+    }
+
+    deinit { EVP_MD_CTX_free(context) }
+
+    package func add(_ bytes: [UInt8]) {
+        bytes.withUnsafeBytes { _ = EVP_DigestUpdate(context, $0.baseAddress, $0.count) }
+    }
+
+    /// Once, at the end.
+    package func finish() -> Digest {
+        var out = [UInt8](repeating: 0, count: 32)
+        EVP_DigestFinal_ex(context, &out, nil)
+        return Digest(bytes: out)
     }
 }
 

@@ -9,6 +9,10 @@ package struct EventDraft: Sendable, Equatable {
     package var changes: [StockChange] = []
     /// Absolute balances, for `stock.level` only.
     package var levels: [StockLevel] = []
+    /// The levels were found by comparing: they say nothing where the stock is so already, and what changed beside.
+    package var isCompared = false
+    /// Of a compared level: by how much it differs from the stock that it met, bucket by bucket.
+    package var difference: [StockChange] = []
     /// For `stock.counted` only.
     package var count: StockCount?
     package var reason: Reason?

@@ -128,7 +128,8 @@ package struct EventEncoder: ~Copyable {
         json.open(UInt8(ascii: "{"))
         if !draft.sku.isEmpty { sku(draft) }
         if let quantity = draft.quantity { measured(quantity) }
-        if !draft.changes.isEmpty { changes(draft) }
+        if !draft.changes.isEmpty { changes("changes", draft.changes, subject: draft.sku) }
+        if !draft.difference.isEmpty { changes("difference", draft.difference, subject: draft.sku) }
         if !balances.isEmpty { lines(balances, subject: draft.sku) }
         if let count = draft.count { counted(count, subject: draft.sku) }
         if let loss = draft.loss { lost(loss) }
@@ -160,12 +161,12 @@ package struct EventEncoder: ~Copyable {
         }
     }
 
-    private mutating func changes(_ draft: EventDraft) {
-        json.key("changes")
+    private mutating func changes(_ name: StaticString, _ changes: [StockChange], subject: String) {
+        json.key(name)
         json.open(UInt8(ascii: "["))
-        for change in draft.changes {
+        for change in changes {
             json.open(UInt8(ascii: "{"))
-            key(change.key, subject: draft.sku)
+            key(change.key, subject: subject)
             json.member("bucket", change.bucket.name)
             json.member("delta", change.delta)
             json.close(UInt8(ascii: "}"))

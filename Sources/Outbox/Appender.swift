@@ -14,6 +14,8 @@ struct Appender {
     /// The lines of the record at hand; kept for their room.
     private var lines: [BalanceLine] = []
     private var places: [Int] = []
+    /// Of a compared level: the balances that it meets.
+    private var befores: [Balance] = []
     private var balances: BalanceCache
     private var newSources: [String: JournalSource] = [:]
     private var result = AppendResult()
@@ -119,6 +121,7 @@ struct Appender {
         do {
             if drafts.count == 1 {
                 let lane = try apply(drafts[0])
+                if drafts[0].isCompared { return try postCompared(drafts[0], lane, &origin) }
                 try write(drafts[0], lane, lines, &origin)
             } else {
                 let postings = try drafts.map { draft in (draft, try apply(draft), lines) }
@@ -133,10 +136,26 @@ struct Appender {
         }
     }
 
+    /// A level that was found by comparing: no event where the stock is so already, and what differs beside it.
+    private mutating func postCompared(_ draft: EventDraft, _ lane: Lane, _ origin: inout Origin) throws {
+        var draft = draft
+        draft.difference = try zip(lines, befores).flatMap { line, before in
+            try line.balance.difference(from: before, key: line.key)
+        }
+        guard !draft.difference.isEmpty else {
+            balances.rewind()
+            result.suppressed += 1
+            return
+        }
+        try write(draft, lane, lines, &origin)
+        result.events += 1
+    }
+
     /// Leaves the event's lines in `lines`; throws before anything of it is written.
     private mutating func apply(_ draft: EventDraft) throws -> Lane {
         lines.removeAll(keepingCapacity: true)
         places.removeAll(keepingCapacity: true)
+        if draft.isCompared { befores.removeAll(keepingCapacity: true) }
         var availableFell = false
         for change in draft.changes {
             let index = try line(of: change.key)
@@ -146,6 +165,7 @@ struct Appender {
         for level in draft.levels {
             let index = try line(of: level.key)
             let before = lines[index].balance
+            if draft.isCompared { befores.append(before) }
             try lines[index].balance.apply(level, rules: rules)
             if lines[index].balance.isLessAvailable(than: before) { availableFell = true }
         }

@@ -8,13 +8,20 @@ package struct SourcePause: Sendable, Equatable {
 }
 
 // What technicians decide of a source is a fact in the outbox, so that it outlives a restart: `paused:<source>` is the
-// moment and the actor, `rewind:<source>` the first moment whose files count, until a checkpoint is stored again.
+// moment and the actor, `rewind:<source>` the first moment whose files count, until a checkpoint is stored again,
+// `decision:<source>` what was said to a held content.
 
 enum SourceControls {
     static func pause(of source: String, _ connection: Connection) throws -> SourcePause? {
         let parts = try Journal.fact("paused:\(source)", connection)?.split(separator: " ", maxSplits: 1)
         guard let parts, parts.count == 2, let at = Int64(parts[0]) else { return nil }
         return SourcePause(actor: String(parts[1]), at: Timestamp(milliseconds: at))
+    }
+
+    static func decision(of source: String, _ journal: Journal) throws -> HoldDecision? {
+        let parts = try journal.fact("decision:\(source)")?.split(separator: " ", maxSplits: 1)
+        guard let parts, parts.count == 2 else { return nil }
+        return HoldDecision(id: String(parts[1]), isAccepted: parts[0] == "accept")
     }
 
     static func rewind(of source: String, _ journal: Journal) throws -> Timestamp? {
@@ -37,6 +44,14 @@ extension Outbox {
             try journal.forgetFact("paused:\(name)")
         }
         return true
+    }
+
+    /// Says whether what a source holds is to be read; durable on return, and counts for that very content.
+    package func decideHold(_ name: String, _ decision: HoldDecision, actor: String, now: Timestamp) throws {
+        let verb = decision.isAccepted ? "accept" : "reject"
+        try control(name, verb, actor: actor, now: now, outcome: "\(verb)ed \(decision.id)") { journal in
+            try journal.setFact("decision:\(name)", "\(verb) \(decision.id)")
+        }
     }
 
     /// Forgets where the source stands: it is read again, files that were last changed before `moment` left out. What is

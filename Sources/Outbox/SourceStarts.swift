@@ -12,6 +12,8 @@ package struct SourceStart: Sendable, Equatable {
     package var pause: SourcePause?
     /// While there is no checkpoint: files changed since then are read, whatever its configuration says of a first start.
     package var rewind: Timestamp?
+    /// What a technician said to what the source held.
+    package var decision: HoldDecision?
 
     package init(checkpoint: Checkpoint? = nil, lostWith: String? = nil) {
         self.checkpoint = checkpoint
@@ -33,6 +35,7 @@ enum SourceStarts {
             if let begunAfter, checkpoint == nil { try journal.setFact("lost_with:\(name)", begunAfter) }
             var start = SourceStart(checkpoint: checkpoint, lostWith: try journal.fact("lost_with:\(name)"))
             start.pause = try SourceControls.pause(of: name, journal.connection)
+            start.decision = try SourceControls.decision(of: name, journal)
             if checkpoint == nil { start.rewind = try SourceControls.rewind(of: name, journal) }
             starts[name] = start
         }

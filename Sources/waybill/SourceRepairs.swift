@@ -33,6 +33,37 @@ extension SourcesCommand {
         func run() throws { try change.carryOut("resume") }
     }
 
+    struct Accept: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Let a held export be read: somebody looked, and it is true.",
+            discussion: """
+                A full export in which too many keys are gone, or a file whose content was read before, waits for a word.
+                It counts for that very content alone; status and sources say what is held, and why.
+
+                Examples:
+                  waybill sources accept stock --dry-run
+                  waybill sources accept stock
+                """)
+
+        @OptionGroup var change: SourceChange
+
+        func run() throws { try change.carryOut("accept") }
+    }
+
+    struct Reject: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Refuse a held export: the stock stays as it was, and what comes after it is read.",
+            discussion: """
+                Examples:
+                  waybill sources reject stock --dry-run
+                  waybill sources reject stock --yes
+                """)
+
+        @OptionGroup var change: SourceChange
+
+        func run() throws { try change.carryOut("reject") }
+    }
+
     struct Rewind: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Read a source again from its beginning or from a day; what was seen gives no second event.",

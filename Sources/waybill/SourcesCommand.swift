@@ -12,7 +12,8 @@ struct SourcesCommand: ParsableCommand {
               waybill sources moves
               waybill sources pause moves
             """,
-        subcommands: [Show.self, Pause.self, Resume.self, Rewind.self], defaultSubcommand: Show.self)
+        subcommands: [Show.self, Accept.self, Reject.self, Pause.self, Resume.self, Rewind.self],
+        defaultSubcommand: Show.self)
 
     struct Show: ParsableCommand {
         static let configuration = CommandConfiguration(
@@ -56,6 +57,7 @@ struct SourcesCommand: ParsableCommand {
             for (name, words) in [
                 ("source", "\(source.name) (\(source.kind))"), ("path", visible(source.path)),
                 ("status", status(source)),
+                ("holds", visible(source.hold ?? "-")),
                 ("stands at", source.position ?? "nothing was read yet"),
                 ("last record", last(source) + (source.lastRecord.map { ", at \(visible($0))" } ?? "")),
                 ("records", "\(records) since the start"), ("rejects", "\(source.rejects) open"),

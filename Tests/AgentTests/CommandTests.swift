@@ -11,7 +11,7 @@ struct CommandTests {
         ["receive", "follow"], ["receive", "stock"], ["receive", "gaps"], ["receive", "sites"], ["rejects", "list"],
         ["rejects", "show"], ["rejects", "retry"], ["rejects", "discard"], ["run"], ["check"], ["try"], ["demo"],
         ["doctor"], ["support-bundle"], ["completion"], ["monitor"], ["metrics"], ["sources"], ["sources", "show"],
-        ["sources", "pause"],
+        ["sources", "accept"], ["sources", "reject"], ["sources", "pause"],
         ["sources", "resume"], ["sources", "rewind"],
         ["version"],
     ]

@@ -57,7 +57,7 @@ enum ConfigurationKeys {
 
     /// Values of other parts of the program's plan.
     static let laterValues: [String: Set<String>] = [
-        "source.kind": ["drop", "sql", "mqtt", "amqp", "spool"],
+        "source.kind": ["sql", "mqtt", "amqp", "spool"],
         "source.format.type": ["fixed", "jsonl", "xml", "x12", "edifact", "idoc"],
     ]
 
@@ -167,9 +167,12 @@ enum ConfigurationKeys {
         [
             ConfigurationKey("source", .tables),
             ConfigurationKey("source.name", .text, "", "needed", example: "\"moves\""),
-            ConfigurationKey("source.kind", .choice(["tail"]), "\"tail\"", "a file that grows"),
             ConfigurationKey(
-                "source.path", .text, "", "needed; its name may hold *, ? and a date such as {yyyyMMdd}",
+                "source.kind", .choice(["tail", "drop"]), "\"tail\"",
+                "a file that grows; or \"drop\": complete files arrive"),
+            ConfigurationKey(
+                "source.path", .text, "",
+                "needed; may hold *, ? and {yyyyMMdd}; a drop's also {seq} {part} {parts}",
                 example: "\"/srv/wms/export/moves.csv\""),
             ConfigurationKey(
                 "source.start", .text, "\"beginning\"", "or \"end\", or a day: where a source never read before begins"),
@@ -180,6 +183,47 @@ enum ConfigurationKeys {
             ConfigurationKey(
                 "source.flush_after", .duration(100...86_400_000), "",
                 "a last line without newline counts when nothing came for so long"),
+            ConfigurationKey(
+                "source.complete", .choice(["settle", "marker", "renamed"]), "\"settle\"",
+                "of a drop: when a file is whole; or \"marker\", \"renamed\""),
+            ConfigurationKey(
+                "source.settle", .duration(100...86_400_000), "\"10s\"",
+                "of a drop: size and time stand still for so long"),
+            ConfigurationKey(
+                "source.marker", .text, "",
+                "of a drop: suffix of the file that says it is whole, e.g. \".done\""),
+            ConfigurationKey(
+                "source.patience", .duration(1_000...604_800_000), "\"10m\"",
+                "of a drop: how long an unfinished or missing file is waited for"),
+            ConfigurationKey(
+                "source.order", .choice(["name", "modified"]), "\"name\"",
+                "of a drop: date, number, name; or \"modified\": last change"),
+            ConfigurationKey(
+                "source.after", .choice(["leave", "archive", "delete"]), "\"leave\"",
+                "of a drop: what was read; or \"archive\", \"delete\""),
+            ConfigurationKey("source.archive", .text, "", "of a drop: where they go, on the same filesystem"),
+            ConfigurationKey(
+                "source.failed", .text, "",
+                "of a drop: where refused files go, with a reason beside; unset: stay"),
+            ConfigurationKey(
+                "source.mode", .choice(["changes", "full"]), "\"changes\"",
+                "of a drop: or \"full\": all stock each time; what changed is compared"),
+            ConfigurationKey(
+                "source.missing", .choice(["zero", "unchanged"]), "\"zero\"",
+                "of a full export: what is not in it; or \"unchanged\""),
+            ConfigurationKey(
+                "source.gone_limit", .number(0...100), "20",
+                "of a full export: percent of keys; more gone at once: held"
+            ),
+            ConfigurationKey(
+                "source.as_of", .choice(["name", "modified"]), "\"name\"",
+                "of a full export: its time; or \"modified\"; older: refused"),
+            ConfigurationKey(
+                "source.parts", .number(1...999), "1", "of a full export: files that form one, by {part}"
+            ),
+            ConfigurationKey(
+                "source.checks", .text, "",
+                "of a full export: the source whose stock it only checks"),
             ConfigurationKey(
                 "source.format", .table, "", "",
                 example: "{ type = \"csv\", delimiter = \";\", quote = \"\\\"\", header = true, encoding = \"cp1252\" }"
@@ -211,8 +255,8 @@ enum ConfigurationKeys {
             ConfigurationKey("source.ignore.when", .expression, "", "", example: "\"code = 'LOGON'\""),
         ]
         + [
-            "expect_every", "checks", "as_of", "mode", "query", "table", "key", "cursor", "ack", "dedupe", "group",
-            "settle", "marker", "after", "on_delete", "transition", "topic", "dsn",
+            "expect_every", "query", "table", "key", "cursor", "ack", "dedupe", "group", "on_delete", "transition",
+            "topic", "dsn",
         ].map { ConfigurationKey("source.\($0)", .text, isLater: true) }
 
     private static let examples: [MappingField: String] = [

@@ -76,7 +76,7 @@ struct ConfigurationReader {
         return name
     }
 
-    private func resolve(_ path: String) -> String { path.hasPrefix("/") ? path : "\(directory)/\(path)" }
+    func resolve(_ path: String) -> String { path.hasPrefix("/") ? path : "\(directory)/\(path)" }
 
     private func inventory(_ table: ConfigurationTable) -> InventoryRules {
         var rules = InventoryRules()
@@ -193,9 +193,8 @@ struct ConfigurationReader {
     private func source(_ table: ConfigurationTable, timeZone: String, scratch: String) -> SourceDefinition {
         let name = table.required("name")
         if !SiteIdentity.isName(name) { table.wrong("name", "wants letters, digits, '.', '_' and '-', at most 64") }
-        _ = table.text("kind")
         let path = resolve(table.required("path"))
-        if let problem = FilePattern.problem(in: path) { table.wrong("path", problem) }
+        if table.text("kind") != "drop", let problem = FilePattern.problem(in: path) { table.wrong("path", problem) }
         let format = self.format(table.table("format"))
         let rules = table.tables("event").map(rule)
         if rules.isEmpty { table.problems.add(table.place, "at least one [[source.event]] is needed") }
@@ -210,6 +209,7 @@ struct ConfigurationReader {
         var definition = SourceDefinition(
             name: name, path: path, format: format, mapping: mapping, timeZone: zone(table) ?? timeZone)
         definition.scratchDirectory = scratch
+        definition.drop = drop(table, definition)
         start(table, &definition)
         definition.linger = table.measure("linger") ?? definition.linger
         definition.flushAfter = table.measure("flush_after")

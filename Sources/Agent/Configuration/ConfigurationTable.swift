@@ -40,6 +40,15 @@ final class ConfigurationTable {
 
     func wrong(_ key: String, _ text: String) { problems.add(place(of: key), "\(full(key)): \(text)") }
 
+    /// Whether a key is absent, or says what holds without it.
+    func isDefault(_ key: String) -> Bool {
+        guard let node = members[key] else { return true }
+        guard case .value(let value) = node.content, let fallback = ConfigurationKeys.find(full(key))?.fallback else {
+            return false
+        }
+        return value.string.map { "\"\($0)\"" } ?? value.int.map { "\($0)" } == fallback
+    }
+
     // MARK: single values
 
     private func value(_ key: String) -> (any TOMLValueConvertible)? {

@@ -16,9 +16,9 @@ extension ControlDesk {
             let progress = report.progress(of: source.name) ?? SourceProgress()
             let pause = try reader.sourcePause(source.name)
             return SourceDocument(
-                name: source.name, kind: kinds[source.name]?.kind ?? "tail", path: source.path,
+                name: source.name, kind: source.kind, path: source.path,
                 status: progress.status ?? "starting",
-                pause: pause.map { .init(by: $0.actor, since: $0.at.description) },
+                hold: progress.hold?.reason, pause: pause.map { .init(by: $0.actor, since: $0.at.description) },
                 mapping: kinds[source.name]?.mapping, position: try reader.checkpoint(of: source.name)?.position,
                 lastRecord: progress.lastPosition, lastRecordAt: progress.lastRecord?.description,
                 lag: progress.behindSince.map { max(0, Clocks.monotonic() - $0) } ?? 0, events: progress.counts.events,
@@ -49,9 +49,29 @@ extension ControlDesk {
         return SourceChangeDocument(name: name, what: "\(source.path) is read on from where it stood")
     }
 
+    /// Lets what the source holds be read, or refuses it.
+    func decideHold(
+        _ name: String, isAccepted: Bool, actor: String, isDryRun: Bool
+    ) throws -> SourceChangeDocument? {
+        guard source(name) != nil else { return nil }
+        guard let hold = report.progress(of: name)?.hold else { throw DeskRefusal(words: "\(name) holds nothing") }
+        if !isDryRun {
+            let decision = HoldDecision(id: hold.id, isAccepted: isAccepted)
+            try outbox.decideHold(name, decision, actor: actor, now: Clocks.wall())
+            current.reopenSources()
+        }
+        let file = hold.id.prefix { $0 != "|" }
+        let what = isAccepted ? "\(file) is read as it is" : "\(file) is refused; the stock stays as it was"
+        return SourceChangeDocument(name: name, what: "\(what) (\(hold.reason))")
+    }
+
     /// `to`: `beginning`, or a day.
     func rewindSource(_ name: String, to text: String, actor: String, isDryRun: Bool) throws -> SourceChangeDocument? {
         guard let source = source(name) else { return nil }
+        if source.drop?.full != nil {
+            throw DeskRefusal(
+                words: "\(name) reads full exports: the next one says what is; nothing is to be read again")
+        }
         guard source.mapping.givesIdentities else {
             throw DeskRefusal(
                 words: "\(name) has a rule without an id: reading it again would give second events; use waybill replay"

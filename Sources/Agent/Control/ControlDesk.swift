@@ -74,10 +74,10 @@ final class ControlDesk: Sendable {
             return OutcomeDocument(
                 id: id, outcome: "rejected", events: 0, reason: "no source is named \(stored.source) any more")
         }
-        let pipeline = try SourcePipeline(
-            definition, site: configuration.site, rules: configuration.inventory,
-            checkpoint: outbox.checkpoint(of: stored.source))
-        let record = try pipeline.remap(
+        let reader = try definition.reader(
+            site: configuration.site, rules: configuration.inventory,
+            beginning: SourceBeginning(checkpoint: outbox.checkpoint(of: stored.source)))
+        let record = try reader.remap(
             corrected.isEmpty ? stored.bytes : corrected, identity: stored.identity, position: stored.position,
             now: Clocks.wall())
         if case .reject(let reason) = record.outcome {

@@ -11,6 +11,8 @@ package struct SourceDocument: Codable, Sendable {
     package var path: String
     /// `ok`, or why it is not read.
     package var status: String
+    /// What waits for `waybill sources accept` or `reject`, and why.
+    package var hold: String?
     package var pause: Pause?
     /// The version of its mapping, as events carry it.
     package var mapping: String?
@@ -31,7 +33,7 @@ package struct SourceDocument: Codable, Sendable {
     package var canRewind: Bool
 
     enum CodingKeys: String, CodingKey {
-        case schema, name, kind, path, status, pause, mapping, position, lag, events, ignored, rejected, rejects
+        case schema, name, kind, path, status, hold, pause, mapping, position, lag, events, ignored, rejected, rejects
         case lastRecord = "last_record"
         case lastRecordAt = "last_record_at"
         case canRewind = "can_rewind"

@@ -21,6 +21,15 @@ extension ControlServer {
                 try desk.resumeSource(ask.name, actor: await context.actor(), isDryRun: ask.isDryRun)
             }
         }
+        for (path, isAccepted) in [("/v1/sources/accept", true), ("/v1/sources/reject", false)] {
+            router.post(RouterPath(path)) { request, context in
+                let ask = SourceAsk(request)
+                return try await refusing {
+                    try desk.decideHold(
+                        ask.name, isAccepted: isAccepted, actor: await context.actor(), isDryRun: ask.isDryRun)
+                }
+            }
+        }
         router.post("/v1/sources/rewind") { request, context in
             let ask = SourceAsk(request)
             return try await refusing {

@@ -49,6 +49,14 @@ struct DraftBuilder {
         return draft
     }
 
+    /// Of a record that says what there is, not what happened; `key` is set as soon as it is known.
+    func level(key found: inout StockKey?) throws -> StockLevel {
+        guard let sku = fields[.sku] else { throw InventoryError(code: "sku", message: "the mapping gives no sku") }
+        let key = try key(sku: sku, .location, .lot, .owner)
+        found = key
+        return StockLevel(key: key, buckets: try levels(try factor(sku)))
+    }
+
     /// How many base units the record's unit has; nil without a table of units, or a unit.
     private func factor(_ sku: String) throws(InventoryError) -> UnitTable.Factor? {
         guard let units, let unit = fields[.uom] else { return nil }

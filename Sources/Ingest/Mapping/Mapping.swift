@@ -6,13 +6,23 @@ import SQLite
 // The columns are bound as text. One prepared SELECT says which rule's `when` is the first that is true, another gives
 // that rule's fields; later rules apply only where they say `also`.
 
+/// What a row of a full export is.
+enum LevelRow {
+    case level(StockLevel)
+    case ignored
+    /// With its key where that much could be read.
+    case reject(RejectReason, StockKey?)
+}
+
 package final class Mapping {
     private let definition: MappingDefinition
     private let site: SiteIdentity
     private let source: String
+    private let kind: String
     private let rules: InventoryRules
     private let connection: Connection
     private let notes = MappingFunctions.Notes()
+    private let zone: LocalTimeReader
     private var compiled: [CompiledRule] = []
     /// The first rule that applies, then the first ignore rule.
     private var first: RecordQuery?
@@ -31,16 +41,18 @@ package final class Mapping {
     }
 
     package init(
-        _ definition: MappingDefinition, site: SiteIdentity, source: String, rules: InventoryRules, timeZone: String
+        _ definition: MappingDefinition, site: SiteIdentity, source: String, kind: String = "tail",
+        rules: InventoryRules, timeZone: String
     ) throws {
+        self.kind = kind
         self.definition = definition
         self.site = site
         self.source = source
         self.rules = rules
         lookups = try LookupTables(definition.lookups, units: definition.units)
         connection = try Connection(path: "", mode: .memory)
-        try MappingFunctions.register(
-            on: connection, zone: LocalTimeReader(try TimeZoneRules(name: timeZone)), lookups: lookups, notes: notes)
+        zone = LocalTimeReader(try TimeZoneRules(name: timeZone))
+        try MappingFunctions.register(on: connection, zone: zone, lookups: lookups, notes: notes)
         Sandbox.close(connection)
         version = Self.version(definition, tables: lookups.contents)
     }
@@ -118,17 +130,46 @@ package final class Mapping {
             let n = drafts.isEmpty ? 0 : drafts.count { $0.type == type }
             let derived = EventID.derive(site: site, source: source, record: known, type: type, n: n)
             let origin = Origin(
-                source: source, kind: "tail", object: object, position: String(record.offset), key: fields[.id],
+                source: source, kind: kind, object: object, position: String(record.offset), key: fields[.id],
                 recordHash: hash)
-            let builder = DraftBuilder(
-                type: type, reversedType: rule.rule.reversedType, fields: fields, rules: rules,
-                timeQuality: notes.timeQuality, reasons: definition.reasons, units: lookups.units)
             drafts.append(
-                try builder.build(
+                try builder(rule).build(
                     id: derived.id, traceparent: derived.traceparent, origin: origin, capturedAt: capturedAt,
                     mappingVersion: version))
         }
         return .events(drafts)
+    }
+
+    private func builder(_ rule: CompiledRule) -> DraftBuilder {
+        DraftBuilder(
+            type: rule.rule.type, reversedType: rule.rule.reversedType, fields: fields, rules: rules,
+            timeQuality: notes.timeQuality, reasons: definition.reasons, units: lookups.units)
+    }
+
+    /// A time of the source's zone, as names of files have it; nil for what is none.
+    func localTime(_ text: String, _ pattern: String) -> Timestamp? {
+        var (text, pattern) = (text, pattern)
+        let civil = text.withUTF8 { text in pattern.withUTF8 { TimePattern.read(.init(text), pattern: .init($0)) } }
+        guard let civil else { return nil }
+        return switch zone.resolve(civil.moment) {
+        case .exact(let moment), .ambiguous(let moment): moment
+        case .gap: nil
+        }
+    }
+
+    /// What a record of a full export says: the first rule that applies names a key and its figures.
+    func level(of record: Record) -> LevelRow {
+        var key: StockKey?
+        do {
+            let none = compiled.count + ignoreCount
+            let chosen = try first?.evaluate(record) { $0.isNull(0) ? none : Int($0.integer(0)) } ?? none
+            guard chosen < compiled.count else {
+                if case .reject(let reason) = unmatched(ignore: chosen - compiled.count) { return .reject(reason, nil) }
+                return .ignored
+            }
+            try evaluate(compiled[chosen], record)
+            return .level(try builder(compiled[chosen]).level(key: &key))
+        } catch { return .reject(Self.reason(of: error), key) }
     }
 
     private var ignoreCount: Int { definition.ignores.count }

@@ -5,8 +5,8 @@ final class PosixRegex {
     private var compiled = regex_t()
 
     /// Nil for a pattern that does not compile.
-    init?(_ pattern: String) {
-        guard regcomp(&compiled, pattern, REG_EXTENDED) == 0 else { return nil }
+    init?(_ pattern: String, ignoresCase: Bool = false) {
+        guard regcomp(&compiled, pattern, REG_EXTENDED | (ignoresCase ? REG_ICASE : 0)) == 0 else { return nil }
     }
 
     deinit { regfree(&compiled) }
@@ -16,8 +16,18 @@ final class PosixRegex {
         guard (0...Int(compiled.re_nsub)).contains(group) else { return nil }
         var found = [regmatch_t](repeating: regmatch_t(), count: group + 1)
         guard regexec(&compiled, text, found.count, &found, 0) == 0, found[group].rm_so >= 0 else { return nil }
-        let utf8 = Array(text.utf8)
-        return String(decoding: utf8[Int(found[group].rm_so)..<Int(found[group].rm_eo)], as: UTF8.self)
+        return Self.text(found[group], of: Array(text.utf8))
+    }
+
+    /// Where the whole match and its groups lie in the text's UTF-8, `count` in all; nil without a match.
+    func captures(in text: String, count: Int) -> [Range<Int>]? {
+        var found = [regmatch_t](repeating: regmatch_t(), count: count)
+        guard regexec(&compiled, text, count, &found, 0) == 0 else { return nil }
+        return found.map { $0.rm_so >= 0 ? Int($0.rm_so)..<Int($0.rm_eo) : 0..<0 }
+    }
+
+    private static func text(_ match: regmatch_t, of utf8: [UInt8]) -> String {
+        String(decoding: utf8[Int(match.rm_so)..<Int(match.rm_eo)], as: UTF8.self)
     }
 }
 

@@ -169,6 +169,23 @@ package struct FirstStart {
 
     /// Nil while there is no file.
     package init?(_ definition: SourceDefinition) {
+        if let drop = definition.drop { self.init(definition, drop) } else { self.init(tail: definition) }
+    }
+
+    private init?(_ definition: SourceDefinition, _ drop: DropSettings) {
+        let directory = DropSource.directory(of: definition.path)
+        guard let pattern = try? DropPattern(DropSource.fileName(of: definition.path)),
+            let listing = DropListing(directory, pattern: pattern, settings: drop, isKnown: { _ in false })
+        else { return nil }
+        if definition.startsAtEnd { return }
+        for entry in listing.entries {
+            if let start = definition.startsAt, entry.modified / 1_000_000 < start.milliseconds { continue }
+            files += 1
+            bytes += entry.size
+        }
+    }
+
+    private init?(tail definition: SourceDefinition) {
         let series = FileSeries(path: definition.path, scratch: nil)
         let named = series.named().map { [SeriesFile.plain($0)] } ?? []
         guard series.isPattern ? !series.others().isEmpty : !named.isEmpty else { return nil }

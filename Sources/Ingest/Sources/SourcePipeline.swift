@@ -10,30 +10,15 @@ package import Inventory
 // longer, since its writer may still hold it open, and meanwhile the next one is read. The next one is the oldest
 // sibling that was never read, else what the path names now; it is looked for each time, since a rotator does not wait.
 
-package struct PipelineRead {
-    package var batch: CaptureBatch?
-    package var more = false
-    package var status = "ok"
-    package var notices: [String] = []
-
-    init() {}
-
-    /// Nothing is read, for this reason.
-    package static func waiting(_ reason: String) -> PipelineRead {
-        var read = PipelineRead()
-        read.status = reason
-        return read
-    }
-}
-
-package final class SourcePipeline {
+package final class SourcePipeline: SourceReader {
     package let name: String
     package var mappingVersion: String { mapping.version }
     private let definition: SourceDefinition
     private let site: SiteIdentity
     private let mapping: Mapping
     private let series: FileSeries
-    private let inotify: Int32
+    private let watch: DirectoryWatch
+    private let losses: LossTeller
     /// As of the last batch that was handed out.
     private var state: TailState
     private var isFirstLook: Bool
@@ -65,14 +50,11 @@ package final class SourcePipeline {
             definition.mapping, site: site, source: definition.name, rules: rules, timeZone: definition.timeZone)
         let decoder = try definition.format.decoder(resuming: state.current?.decoderState)
         if let columns = decoder.columns { try mapping.compile(columns: columns) }
-        inotify = inotify_init1(Int32(IN_NONBLOCK | IN_CLOEXEC))
-        let events = UInt32(IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM)
-        inotify_add_watch(inotify, series.watchedDirectory, events)
+        watch = DirectoryWatch(series.watchedDirectory)
+        losses = LossTeller(source: definition.name, kind: "tail", site: site, object: series.name)
     }
 
-    deinit { close(inotify) }
-
-    package var watchDescriptors: [Int32] { [inotify] }
+    package var watchDescriptors: [Int32] { [watch.descriptor] }
 
     /// Monotonic milliseconds of the next periodic look: network shares never notify.
     package private(set) var nextLook: Int64 = 0
@@ -80,7 +62,7 @@ package final class SourcePipeline {
     /// Reads what is there, at most about `maxBytes` (1 MiB or more); the batch's checkpoint stands at record boundaries.
     package func read(maxBytes: Int, now: Timestamp, monotonic: Int64) throws -> PipelineRead {
         precondition(maxBytes >= FollowedFile.longestLine)
-        drainNotifications()
+        _ = watch.drain()
         let reader = RecordReader(
             mapping: mapping, now: now, monotonic: monotonic, maxBytes: maxBytes, maxRecords: Self.mostRecords)
         var result = PipelineRead()
@@ -106,25 +88,8 @@ package final class SourcePipeline {
 
     /// Maps a reject's bytes again, by the present mapping and columns, under the identity that it had.
     package func remap(_ bytes: [UInt8], identity: String, position: String, now: Timestamp) throws -> CapturedRecord {
-        var decoder = try definition.format.decoder(resuming: state.current?.decoderState)
-        let place = RecordPosition(position)
-        let hash = Digest(sha256: bytes)
-        switch decoder.decode(RawLine(offset: place.offset, bytes: bytes[...])) {
-        case .record(let record):
-            return mapping.map(record, fallbackIdentity: identity, object: place.object, capturedAt: now)
-        case .reject(_, _, let reason): return rejected(reason)
-        case nil: return rejected(RejectReason(code: "incomplete", message: "the bytes are no whole record"))
-        }
-        func rejected(_ reason: RejectReason) -> CapturedRecord {
-            CapturedRecord(
-                identity: RecordIdentity(text: identity, recordHash: hash, isTracked: false),
-                outcome: .reject(reason), bytes: bytes[...], position: place)
-        }
-    }
-
-    private func drainNotifications() {
-        var buffer = [UInt8](repeating: 0, count: 4_096)
-        while Glibc.read(inotify, &buffer, buffer.count) > 0 {}
+        try Remapping(format: definition.format, state: state.current?.decoderState, mapping: mapping)
+            .record(bytes, identity: identity, position: position, now: now)
     }
 
     private func reachedState() -> TailState {
@@ -272,17 +237,12 @@ package final class SourcePipeline {
         state.note(.plain(old.file), of: series, hasData: !old.position.lineage.isEmpty)
     }
 
-    /// Where nobody knows what was published, all that is there is read again: ids make the overlap harmless, and what
-    /// the exports no longer hold is told as a loss.
     private func beginFirst(_ now: Timestamp, _ records: inout [CapturedRecord], _ result: inout PipelineRead) {
         guard let lostWith else {
             return state.begin(series, start: definition.startsAt, atEnd: definition.startsAtEnd)
         }
         result.notices.append("the outbox was damaged (\(lostWith)): reading all that is there from the first byte")
-        let loss = SourceLoss(
-            what: "events that the damaged outbox held and had not published", from: "unknown",
-            to: "the oldest line that is still there", cause: "the outbox was damaged and is kept as \(lostWith)")
-        records.append(lossRecord(loss, from: "outbox:\(lostWith)", hashed: lostWith, offset: 0, now: now))
+        records.append(losses.outboxLost(lostWith, now: now))
     }
 
     // MARK: after a start
@@ -320,19 +280,7 @@ package final class SourcePipeline {
         let loss = SourceLoss(
             what: "the rest of a rotated file", from: from, to: "its end, unknown",
             cause: "no file in the directory continues what was read")
-        return lossRecord(loss, from: from, hashed: "\(from):\(position.tailHash)", offset: position.offset, now: now)
-    }
-
-    private func lossRecord(
-        _ loss: SourceLoss, from: String, hashed: String, offset: Int64, now: Timestamp
-    ) -> CapturedRecord {
-        let hash = Digest(sha256: Array(hashed.utf8))
-        let object = series.name
-        let origin = Origin(
-            source: name, kind: "tail", object: object, position: String(offset), key: nil, recordHash: hash)
-        return CapturedRecord(
-            identity: RecordIdentity(text: "loss:\(from)", recordHash: hash, isTracked: false),
-            outcome: .events([EventDraft.loss(loss, site: site, origin: origin, now: now)]), bytes: [],
-            position: RecordPosition(object: object, offset: offset))
+        return losses.record(
+            loss, from: from, hashed: "\(from):\(position.tailHash)", offset: position.offset, now: now)
     }
 }

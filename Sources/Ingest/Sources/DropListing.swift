@@ -1,0 +1,96 @@
+import CLinux
+import Glibc
+
+/// A file of a drop directory as one look saw it.
+struct DropEntry: Equatable {
+    var name: String
+    var said: DropName
+    var size: Int64
+    /// Nanoseconds since 1970.
+    var modified: Int64
+    /// Where it stands among the others: by the date and number in its name, or its time, then by its name.
+    var order: String
+
+    /// Tells this state of the file from an earlier or later one of the same name.
+    var stamp: String { "\(name)|\(size)|\(modified)" }
+}
+
+/// One look at a drop directory.
+struct DropListing {
+    /// In their order, at most `mostEntries`; what was read before is left out.
+    var entries: [DropEntry] = []
+    /// By lower-case name: when each marker was changed last, in nanoseconds since 1970.
+    var markers: [String: Int64] = [:]
+    /// Files that were read before and are still there, at most `mostLeft`.
+    var left: [DropEntry] = []
+    var isCut = false
+
+    static let mostEntries = 10_000
+    private static let mostLeft = 1_000
+
+    /// Nil when the directory cannot be listed; `errno` says why.
+    init?(_ directory: String, pattern: DropPattern, settings: DropSettings, isKnown: (DropEntry) -> Bool) {
+        guard let listing = opendir(directory) else { return nil }
+        defer { closedir(listing) }
+        let marker: String? = if case .marker(let suffix) = settings.completion { suffix.lowercased() } else { nil }
+        while let entry = readdir(listing) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if let marker, name.lowercased().hasSuffix(marker) {
+                if let status = Self.status("\(directory)/\(name)") {
+                    markers[name.lowercased()] = Self.nanoseconds(status)
+                }
+                continue
+            }
+            guard !name.hasPrefix("."), let said = pattern.read(name), let status = Self.status("\(directory)/\(name)")
+            else { continue }
+            let found = Self.entry(name, said, status, settings.order)
+            if !isKnown(found) {
+                entries.append(found)
+            } else if left.count < Self.mostLeft {
+                left.append(found)
+            }
+            if entries.count >= Self.mostEntries * 2 { cut() }
+        }
+        cut()
+    }
+
+    /// The first ones stay: what comes later in the order is seen by a later look.
+    private mutating func cut() {
+        entries.sort { $0.order.utf8.lexicographicallyPrecedes($1.order.utf8) }
+        guard entries.count > Self.mostEntries else { return }
+        entries.removeLast(entries.count - Self.mostEntries)
+        isCut = true
+    }
+
+    private static func entry(
+        _ name: String, _ said: DropName, _ status: stat, _ order: DropSettings.Order
+    ) -> DropEntry {
+        let modified = nanoseconds(status)
+        let first =
+            switch order {
+            case .name: said.date + "|" + (said.sequence.map { padded($0) } ?? "")
+            case .modified: padded(modified)
+            }
+        return DropEntry(
+            name: name, said: said, size: Int64(status.st_size), modified: modified,
+            order: "\(first)|\(name.naturalOrder)")
+    }
+
+    private static func padded(_ number: Int64) -> String {
+        let digits = String(number)
+        return String(repeating: "0", count: max(0, 20 - digits.count)) + digits
+    }
+
+    /// Nil for what is no regular file.
+    private static func status(_ path: String) -> stat? {
+        var status = stat()
+        guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
+        return status
+    }
+
+    private static func nanoseconds(_ status: stat) -> Int64 {
+        Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec)
+    }
+}

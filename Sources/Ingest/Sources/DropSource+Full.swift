@@ -1,0 +1,102 @@
+import Inventory
+
+// Full exports: compared, and then told key by key.
+
+extension DropSource {
+    func beginFull(
+        _ content: DropContent, _ round: DropRound, _ records: inout [CapturedRecord], _ result: inout PipelineRead
+    ) throws {
+        guard let full = settings.full else { return }
+        let asOf = sortableTime(of: content, full)
+        if asOf < state.asOf, !isAccepted(content) {
+            let reason = RejectReason(code: "older", message: "it is older than the export that was accepted last")
+            return refuse(content.unit, hash: content.hash, reason, round, &records, &result)
+        }
+        start(
+            .comparing(
+                try FullImport(
+                    content, settings: full, memory: round.memory, mapping: mapping, format: definition.format,
+                    isAccepted: isAccepted(content), now: round.now)))
+    }
+
+    func compare(
+        _ comparing: FullImport, _ round: DropRound, _ records: inout [CapturedRecord], _ result: inout PipelineRead
+    ) throws {
+        let content = comparing.content
+        switch try comparing.step() {
+        case .more: break
+        case .held(let reason): hold(content, reason)
+        case .refused(let reason): refuse(content.unit, hash: content.hash, reason, round, &records, &result)
+        case .done:
+            guard let full = settings.full else { return }
+            result.notices += comparing.notices
+            records += comparing.rejects
+            state.asOf = max(state.asOf, sortableTime(of: content, full))
+            state.columns = comparing.columns
+            let time = time(of: content, full)
+            finish(content.unit, hash: content.hash, .read, chore: choreAfter(content.unit))
+            state.telling = DropState.Telling(
+                export: content.name, hash: content.hash, generation: round.memory.generation,
+                asOf: time.moment.milliseconds, isTimeOfFile: time.isOfFile, after: "")
+            start(.telling)
+        }
+    }
+
+    /// The next keys that changed.
+    func tell(_ round: DropRound, _ records: inout [CapturedRecord]) throws {
+        guard var telling = state.telling else { return start(nil) }
+        let zeroes = try round.memory.text("zeroes") != "0"
+        let changed = try ChangedKeys(round.memory.connection, generation: telling.generation, zeroes: zeroes)
+        let page = try changed.page(after: telling.after, limit: Self.mostRecords)
+        for level in page.levels { records.append(record(of: level, telling, round.now)) }
+        guard let last = page.last else {
+            state.telling = nil
+            return start(nil)
+        }
+        telling.after = last
+        state.telling = telling
+        start(.telling)
+    }
+
+    private func record(of level: StockLevel, _ telling: DropState.Telling, _ now: Timestamp) -> CapturedRecord {
+        let text = "level:\(level.key.joined):\(telling.hash):\(telling.generation)"
+        let figures = level.buckets.sorted { $0.key.rawValue < $1.key.rawValue }.map { "\($0.key.name)=\($0.value)" }
+        let hash = Digest(sha256: text + figures.joined(separator: ","))
+        let identity = RecordIdentity(text: text, recordHash: hash, isTracked: false)
+        let derived = EventID.derive(site: site, source: name, record: identity, type: .level, n: 0)
+        let origin = Origin(
+            source: name, kind: "drop", object: telling.export, position: "full", key: nil, recordHash: hash)
+        var draft = EventDraft(
+            id: derived.id, type: .level, sku: level.key.sku, origin: origin,
+            occurredAt: Timestamp(milliseconds: telling.asOf),
+            timeQuality: telling.isTimeOfFile ? .captured : .resolved, capturedAt: now, mappingVersion: mapping.version,
+            traceparent: derived.traceparent)
+        draft.levels = [level]
+        draft.isCompared = true
+        return CapturedRecord(
+            identity: identity, outcome: .events([draft]), bytes: [],
+            position: RecordPosition(object: telling.export, offset: 0))
+    }
+
+    // MARK: the time that an export speaks of
+
+    private func sortableTime(of content: DropContent, _ full: FullSettings) -> String {
+        let entry = content.unit.entries[0]
+        if full.asOf == .name, !entry.said.date.isEmpty || entry.said.sequence != nil {
+            return String(entry.order.prefix { $0 != "|" })
+                + "|"
+                + (entry.said.sequence.map { String(repeating: "0", count: 20 - String($0).count) + String($0) } ?? "")
+        }
+        let modified = String(content.unit.entries.map(\.modified).max() ?? 0)
+        return String(repeating: "0", count: max(0, 20 - modified.count)) + modified
+    }
+
+    private func time(of content: DropContent, _ full: FullSettings) -> (moment: Timestamp, isOfFile: Bool) {
+        let entry = content.unit.entries[0]
+        if full.asOf == .name, entry.said.date.count >= 8 {
+            let pattern = String("yyyyMMddHHmmss".prefix(entry.said.date.count))
+            if let moment = mapping.localTime(entry.said.date, pattern) { return (moment, false) }
+        }
+        return (Timestamp(milliseconds: (content.unit.entries.map(\.modified).max() ?? 0) / 1_000_000), true)
+    }
+}

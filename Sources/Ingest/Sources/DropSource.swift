@@ -1,0 +1,437 @@
+import CLinux
+import Glibc
+package import Inventory
+import SQLite
+
+// A directory into which complete files are dropped.
+//
+// `DropQueue` decides which file is next; this shell opens, hashes, reads and remembers it. A file of changes is read in
+// pieces, each a batch whose checkpoint stands within it; a full export is compared first (`FullImport`), and what
+// changed is told in pieces. What becomes of a file in the directory waits until the batch that ended it is committed.
+
+package final class DropSource: SourceReader {
+    package let name: String
+    package var mappingVersion: String { mapping.version }
+    package var watchDescriptors: [Int32] { [watch.descriptor] }
+    package private(set) var nextLook: Int64 = 0
+
+    let definition: SourceDefinition
+    let settings: DropSettings
+    let site: SiteIdentity
+    let mapping: Mapping
+    let directory: String
+    private let pattern: DropPattern
+    private let watch: DirectoryWatch
+    let losses: LossTeller
+    private let beginning: SourceBeginning
+    var state: DropState
+    private var isFirstLook: Bool
+    private var openedMemory: SourceMemory?
+    private var queue: DropQueue
+    /// Hashed stamps of the files that are not to be read again.
+    private var known: Set<UInt64> = []
+    /// Up to it all counts as read: another memory knew.
+    private var floor = ""
+    private var work: Work?
+    /// What to do in the directory once a generation is committed.
+    private var chores: [(generation: Int64, chore: DropChore)] = []
+    private var committedGeneration: Int64 = -1
+    /// What this batch brings to its end.
+    private(set) var ended: [EndedUnit] = []
+    private var isSettled = false
+    private var listedAt: Int64 = .min
+    private var listingCost: Int64 = 0
+    private var nextTables: Int64 = 0
+    private var hold: SourceHoldNote?
+    /// Unreadable now, looked at again later: monotonic milliseconds by name.
+    private var object: String
+
+    /// What is being done with one export.
+    enum Work {
+        case hashing(DropContent, passed: [String])
+        case comparing(FullImport)
+        case reading(DropReading)
+        case telling
+    }
+
+    private static let lookInterval: Int64 = 1_000
+    static let mostRecords = 1_500
+    /// Looking takes at most this part of the time.
+    private static let lookShare: Int64 = 20
+
+    package init(
+        _ definition: SourceDefinition, site: SiteIdentity, rules: InventoryRules, beginning: SourceBeginning
+    ) throws {
+        self.definition = definition
+        self.site = site
+        self.beginning = beginning
+        name = definition.name
+        settings = definition.drop ?? DropSettings()
+        directory = Self.directory(of: definition.path)
+        object = Self.fileName(of: definition.path)
+        pattern = try DropPattern(object)
+        let found = beginning.checkpoint.flatMap(DropState.init)
+        state = found ?? DropState()
+        isFirstLook = found == nil
+        queue = DropQueue(settings, last: state.sequence.map { [state] in ($0, state.date) })
+        mapping = try Mapping(
+            definition.mapping, site: site, source: definition.name, kind: "drop", rules: rules,
+            timeZone: definition.timeZone)
+        if let columns = try definition.format.decoder(resuming: DecoderState(columns: state.columns)).columns {
+            try mapping.compile(columns: columns)
+        }
+        watch = DirectoryWatch(directory)
+        losses = LossTeller(source: definition.name, kind: "drop", site: site, object: object)
+    }
+
+    static func directory(of path: String) -> String {
+        let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+        let parent = parts.dropLast().joined(separator: "/")
+        return parts.count == 1 ? "." : parent.isEmpty ? "/" : parent
+    }
+
+    static func fileName(of path: String) -> String { path.split(separator: "/").last.map(String.init) ?? path }
+
+    package func read(maxBytes: Int, now: Timestamp, monotonic: Int64) throws -> PipelineRead {
+        var result = PipelineRead()
+        nextLook = monotonic + Self.lookInterval
+        if monotonic >= nextTables, work == nil {
+            nextTables = monotonic + Self.lookInterval
+            result.notices += mapping.reloadLookups()
+        }
+        do { try proceed(maxBytes: maxBytes, now: now, monotonic: monotonic, &result) } catch let error as SQLiteError {
+            throw IngestError("what \(name) remembers: \(error)", hint: "check the disk of data_dir")
+        }
+        return result
+    }
+
+    private func proceed(maxBytes: Int, now: Timestamp, monotonic: Int64, _ result: inout PipelineRead) throws {
+        let memory = try memory(&result)
+        var records: [CapturedRecord] = []
+        let before = state
+        if isFirstLook { try beginFirst(memory, now, &records) }
+        let round = DropRound(now: now, monotonic: monotonic, maxBytes: maxBytes, memory: memory)
+        try doChores(memory, &result)
+        repeat {
+            try advance(round, &records, &result)
+        } while result.more && records.count < Self.mostRecords && isQuick
+        if records.isEmpty, !result.more, work == nil { try settle(memory, &result) }
+        try remember(memory, now)
+        if !records.isEmpty || state != before {
+            result.batch = CaptureBatch(source: name, records: records, checkpoint: try state.checkpoint(object))
+        }
+    }
+
+    /// Small files share a batch; a long comparison comes back after each step.
+    private var isQuick: Bool { if case .comparing = work { false } else { true } }
+
+    // MARK: memory
+
+    func memory(_ result: inout PipelineRead) throws -> SourceMemory {
+        if let openedMemory { return openedMemory }
+        guard let data = definition.scratchDirectory else {
+            throw IngestError("a drop source needs data_dir for what it remembers", hint: "set agent.data_dir")
+        }
+        let memory = try SourceMemory(
+            path: "\(data)/source-\(name).sqlite", token: state.memory, generation: state.generation)
+        if state.memory != nil, memory.token != state.memory {
+            result.notices.append(
+                "what this source remembered is gone: files up to \(object) count as read, the next full export is new")
+            state.reading = nil
+            state.telling = nil
+            try memory.put("up_to", text: state.upTo)
+        }
+        floor = try memory.text("up_to") ?? ""
+        state.memory = memory.token
+        state.generation = memory.generation
+        known = try memory.stamps()
+        openedMemory = memory
+        return memory
+    }
+
+    package func committed(_ checkpoint: Checkpoint) {
+        guard let done = DropState(checkpoint) else { return }
+        committedGeneration = max(committedGeneration, done.generation)
+        isSettled = false
+    }
+
+    /// Lets go of rows that died, in quiet moments.
+    private func settle(_ memory: SourceMemory, _ result: inout PipelineRead) throws {
+        guard !isSettled, state.telling == nil, committedGeneration == memory.generation else { return }
+        isSettled = try memory.settle(committedGeneration)
+        if !isSettled { result.more = true }
+    }
+
+    // MARK: what is next
+
+    private func advance(
+        _ round: DropRound, _ records: inout [CapturedRecord], _ result: inout PipelineRead
+    ) throws {
+        result.more = false
+        if work == nil { try resume(round, &records, &result) }
+        if work == nil, state.reading == nil { try choose(round, &records, &result) }
+        guard let work else { return }
+        result.more = true
+        switch work {
+        case .hashing(let content, let passed):
+            if content.hashOn() { try begin(content, passed, round, &records, &result) }
+        case .comparing(let comparing): try compare(comparing, round, &records, &result)
+        case .reading(let reading): try read(reading, round, &records, &result)
+        case .telling: try tell(round, &records)
+        }
+    }
+
+    /// What a checkpoint stood in the middle of.
+    private func resume(
+        _ round: DropRound, _ records: inout [CapturedRecord], _ result: inout PipelineRead
+    ) throws {
+        if state.telling != nil { return start(.telling) }
+        guard state.reading != nil else { return }
+        try look(round, &result)
+        guard listedAt != .min else { return }
+        try resumeReading(queue.entries, round, &records, &result)
+    }
+
+    private func choose(
+        _ round: DropRound, _ records: inout [CapturedRecord], _ result: inout PipelineRead
+    ) throws {
+        if let hold {
+            result.hold = hold
+            result.status = "held: \(hold.reason); waybill sources accept \(name), or reject"
+            // A technician's word opens the source anew; meanwhile nothing passes what is held.
+            return
+        }
+        try look(round, &result)
+        switch queue.next(monotonic: round.monotonic) {
+        case .idle: break
+        case .wait(let reason):
+            result.status = "waiting: \(reason)"
+            if let change = queue.nextChange(monotonic: round.monotonic) { nextLook = min(nextLook, change) }
+        case .read(let unit): try open(unit, round, &records, &result)
+        }
+    }
+
+    private func look(_ round: DropRound, _ result: inout PipelineRead) throws {
+        let hasNews = watch.drain() || listedAt == .min
+        let due = listedAt == .min ? .min : listedAt + max(Self.lookInterval, listingCost * Self.lookShare)
+        let mayBe = listedAt == .min ? .min : listedAt + listingCost * Self.lookShare
+        guard round.monotonic >= due || hasNews && round.monotonic >= mayBe || queue.isEmpty && isCut else { return }
+        var began = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &began)
+        guard let listing = DropListing(directory, pattern: pattern, settings: settings, isKnown: isKnown) else {
+            listedAt = .min
+            result.status = "waiting: \(directory): \(String(cString: strerror(errno)))"
+            return
+        }
+        var ended = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &ended)
+        listingCost = Int64(ended.tv_sec - began.tv_sec) * 1_000 + Int64(ended.tv_nsec - began.tv_nsec) / 1_000_000
+        listedAt = round.monotonic
+        isCut = listing.isCut
+        queue.show(listing, monotonic: round.monotonic)
+        if chores.isEmpty { try catchUp(listing.left, round.memory) }
+    }
+
+    private var isCut = false
+    /// Whether the last file that was begun has no end of its last line.
+    private var endsOpen: Bool?
+
+    /// A stop may have come between a commit and what was to follow it.
+    private func catchUp(_ left: [DropEntry], _ memory: SourceMemory) throws {
+        for entry in left {
+            let unit = DropUnit(entries: [entry])
+            let chore: DropChore? =
+                switch try memory.outcome(entry.stamp) {
+                case .read, .repeated: choreAfter(unit)
+                case .refused: failure(unit, "it was refused; see waybill rejects")
+                case .skipped, nil: nil
+                }
+            if let chore { chores.append((committedGeneration, chore)) }
+        }
+    }
+
+    private func failure(_ unit: DropUnit, _ reason: String) -> DropChore? {
+        settings.failed.map { DropChore(unit: unit, kind: .fail(into: $0, reason: reason)) }
+    }
+
+    /// Read before, or left out by the first start, or by what a memory that is gone stood for.
+    private func isKnown(_ entry: DropEntry) -> Bool {
+        if !floor.isEmpty, !floor.utf8.lexicographicallyPrecedes(entry.order.utf8) { return true }
+        return known.contains(Digest(sha256: entry.stamp).prefix8)
+    }
+
+    func open(
+        _ unit: DropUnit, _ round: DropRound, _ records: inout [CapturedRecord], _ result: inout PipelineRead
+    ) throws {
+        do {
+            let content = try DropContent(unit, directory: directory, scratch: definition.scratchDirectory)
+            work = .hashing(content, passed: unit.passed)
+        } catch DropOpenError.busy(let file) {
+            result.status = "waiting: \(file): \(String(cString: strerror(errno)))"
+        } catch DropOpenError.refused(let reason) {
+            refuse(unit, hash: "", reason, round, &records, &result)
+        }
+    }
+
+    // MARK: one export
+
+    /// It is hashed: whether it is read, and how.
+    private func begin(
+        _ content: DropContent, _ passed: [String], _ round: DropRound, _ records: inout [CapturedRecord],
+        _ result: inout PipelineRead
+    ) throws {
+        work = nil
+        if content.change != nil {
+            // Still being written, whatever it looked like: shown anew, it has to stand still again.
+            listedAt = .min
+            queue.take(content.unit)
+            return
+        }
+        for reason in passed { tellPassed(reason, content, round, &records, &result) }
+        if let decision = beginning.decision, decision.id == Self.holdID(content), !decision.isAccepted {
+            let reason = RejectReason(code: "rejected", message: "\(content.name) was rejected by a technician")
+            return refuse(content.unit, hash: content.hash, reason, round, &records, &result)
+        }
+        if state.reading == nil, !isAccepted(content), try seemsCut(content, round) {
+            return hold(content, "\(content.name) ends in the middle of a line, as no file before it")
+        }
+        if settings.full != nil { return try beginFull(content, round, &records, &result) }
+        try beginChanges(content, round, &records, &result)
+    }
+
+    private func seemsCut(_ content: DropContent, _ round: DropRound) throws -> Bool {
+        let framing = try definition.format.decoder().framing
+        guard content.isOpenEnded(framing) else {
+            endsOpen = false
+            return false
+        }
+        endsOpen = true
+        return try round.memory.text("open_ends") == "0"
+    }
+
+    static func holdID(_ content: DropContent) -> String { "\(content.unit.entries[0].name)|\(content.hash)" }
+
+    func isAccepted(_ content: DropContent) -> Bool {
+        beginning.decision.map { $0.id == Self.holdID(content) && $0.isAccepted } ?? false
+    }
+
+    func hold(_ content: DropContent, _ reason: String) {
+        hold = SourceHoldNote(id: Self.holdID(content), reason: reason)
+        work = nil
+    }
+
+    func start(_ work: Work?) { self.work = work }
+
+    private func tellPassed(
+        _ reason: String, _ content: DropContent, _ round: DropRound, _ records: inout [CapturedRecord],
+        _ result: inout PipelineRead
+    ) {
+        result.notices.append("\(reason); \(content.name) is read without it")
+        guard reason.contains("did not come") else { return }
+        let loss = SourceLoss(
+            what: "a file of a numbered series", from: "\(state.sequence ?? 0)", to: content.name, cause: reason)
+        records.append(
+            losses.record(loss, from: "gap:\(content.name)", hashed: reason + content.name, offset: 0, now: round.now))
+    }
+
+    /// It is done with, as of this batch; `chore` follows its commit.
+    func finish(_ unit: DropUnit, hash: String, _ outcome: FileOutcome, chore: DropChore?) {
+        ended.append(EndedUnit(unit: unit, hash: hash, outcome: outcome, chore: chore))
+        for entry in unit.entries { known.insert(Digest(sha256: entry.stamp).prefix8) }
+        queue.take(unit)
+        state.upTo = max(state.upTo, unit.order)
+        if let last = queue.last { (state.sequence, state.date) = (last.sequence, last.date) }
+        state.reading = nil
+        object = unit.name
+        work = nil
+    }
+
+    /// One generation for all that ended in this batch: a fsync a batch, not a file.
+    private func remember(_ memory: SourceMemory, _ now: Timestamp) throws {
+        if !ended.isEmpty {
+            try memory.write { generation in
+                if let endsOpen { try memory.put("open_ends", text: endsOpen ? "1" : "0") }
+                for one in ended {
+                    for entry in one.unit.entries {
+                        try memory.note(entry, hash: one.hash, one.outcome, at: now, generation: generation)
+                    }
+                }
+            }
+            for one in ended { if let chore = one.chore { chores.append((memory.generation, chore)) } }
+            ended.removeAll()
+        }
+        state.generation = memory.generation
+    }
+
+    /// Nothing of it is read: a reject says why, and what it was stays where people find it.
+    func refuse(
+        _ unit: DropUnit, hash: String, _ reason: RejectReason, _ round: DropRound,
+        _ records: inout [CapturedRecord], _ result: inout PipelineRead
+    ) {
+        let told = RejectReason(code: "file_\(reason.code)", message: "\(unit.name) was refused: \(reason.message)")
+        let identity = RecordIdentity(
+            text: "file:\(unit.entries[0].stamp)", recordHash: Digest(sha256: hash), isTracked: false)
+        records.append(
+            CapturedRecord(
+                identity: identity, outcome: .reject(told), bytes: ArraySlice(unit.name.utf8),
+                position: RecordPosition(object: unit.name, offset: 0)))
+        result.notices.append(told.message)
+        finish(unit, hash: hash, .refused, chore: failure(unit, told.message))
+    }
+
+    /// What follows a file that was read.
+    func choreAfter(_ unit: DropUnit) -> DropChore? {
+        switch settings.after {
+        case .leave: nil
+        case .delete: DropChore(unit: unit, kind: .delete)
+        case .archive: settings.archive.map { DropChore(unit: unit, kind: .archive(into: $0)) }
+        }
+    }
+
+    private func doChores(_ memory: SourceMemory, _ result: inout PipelineRead) throws {
+        while let first = chores.first, first.generation <= committedGeneration {
+            result.notices += first.chore.run(in: directory, completion: settings.completion)
+            chores.removeFirst()
+        }
+    }
+
+    // MARK: beginning
+
+    private func beginFirst(_ memory: SourceMemory, _ now: Timestamp, _ records: inout [CapturedRecord]) throws {
+        isFirstLook = false
+        if let lost = beginning.lostWith { return records.append(losses.outboxLost(lost, now: now)) }
+        guard definition.startsAtEnd || definition.startsAt != nil else { return }
+        guard let listing = DropListing(directory, pattern: pattern, settings: settings, isKnown: { _ in false }) else {
+            return
+        }
+        let left = listing.entries.filter { entry in
+            definition.startsAt.map { entry.modified / 1_000_000 < $0.milliseconds } ?? true
+        }
+        try memory.write { generation in
+            for entry in left { try memory.note(entry, hash: "", .skipped, at: now, generation: generation) }
+        }
+        for entry in left { known.insert(Digest(sha256: entry.stamp).prefix8) }
+        state.generation = memory.generation
+    }
+
+    package func remap(_ bytes: [UInt8], identity: String, position: String, now: Timestamp) throws -> CapturedRecord {
+        try Remapping(format: definition.format, state: DecoderState(columns: state.columns), mapping: mapping)
+            .record(bytes, identity: identity, position: position, now: now)
+    }
+}
+
+/// An export that is done with.
+struct EndedUnit {
+    let unit: DropUnit
+    let hash: String
+    let outcome: FileOutcome
+    let chore: DropChore?
+}
+
+/// What one look of a drop source works with.
+struct DropRound {
+    let now: Timestamp
+    let monotonic: Int64
+    let maxBytes: Int
+    let memory: SourceMemory
+}

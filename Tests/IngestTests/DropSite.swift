@@ -1,0 +1,124 @@
+import Foundation
+import Ingest
+import Inventory
+import Testing
+
+/// A directory into which files are dropped, and the checkpoint that an agent would keep of it. Time is a number.
+final class DropSite {
+    let directory = FileManager.default.temporaryDirectory.appendingPathComponent("waybill-\(UUID().uuidString)").path
+    var data: String { directory + "/data" }
+    var inbox: String { directory + "/in" }
+    var pattern = "*.csv"
+    var settings = DropSettings()
+    var fields: [MappingField: String] = [.sku: "item", .quantity: "decimal(qty)", .when: "code = 'RC'"]
+    var type = EventType.received
+    var format = FormatDefinition()
+    var change: (inout SourceDefinition) -> Void = { _ in }
+    private(set) var checkpoint: Checkpoint?
+    var decision: HoldDecision?
+    /// Monotonic milliseconds.
+    var clock: Int64 = 0
+    private(set) var reader: (any SourceReader)?
+    private(set) var notices: [String] = []
+    private(set) var last: PipelineRead?
+    var now = Timestamp(milliseconds: 1_800_000_000_000)
+
+    init() throws {
+        for path in [data, inbox] {
+            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        }
+        settings.completion = .renamed
+        format.delimiter = UInt8(ascii: ";")
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: directory) }
+
+    /// A source of full exports: `item;qty` or whatever the fields say.
+    func makeFull(_ change: (inout FullSettings) -> Void = { _ in }) {
+        var full = FullSettings()
+        change(&full)
+        settings.full = full
+        type = .level
+        fields = [.sku: "item", .location: "bin", .unrestricted: "decimal(qty)"]
+    }
+
+    func drop(_ text: String, as name: String, modified: Date? = nil) throws {
+        try drop(bytes: Array(text.utf8), as: name, modified: modified)
+    }
+
+    func drop(bytes: [UInt8], as name: String, modified: Date? = nil) throws {
+        let part = inbox + "/.\(name).part"
+        try Data(bytes).write(to: URL(fileURLWithPath: part))
+        if let modified { try FileManager.default.setAttributes([.modificationDate: modified], ofItemAtPath: part) }
+        rename(part, "\(inbox)/\(name)")
+    }
+
+    func open() throws {
+        reader = nil
+        let rule = EventRule(type: type, also: false, expressions: fields.mapValues { Ingest.Expression(sql: $0) })
+        let mapping = MappingDefinition(rules: [rule], ignores: [Ingest.Expression(sql: "item = 'IGNORE'")])
+        var definition = SourceDefinition(
+            name: "stock", path: "\(inbox)/\(pattern)", format: format, mapping: mapping, timeZone: "Europe/Berlin")
+        definition.drop = settings
+        definition.scratchDirectory = data
+        change(&definition)
+        let site = try #require(SiteIdentity(tenant: "acme", site: "dc-7"))
+        reader = try definition.reader(
+            site: site, rules: InventoryRules(), beginning: SourceBeginning(checkpoint: checkpoint, decision: decision))
+    }
+
+    /// One read; `commits` false is a crash before the outbox had it.
+    @discardableResult
+    func read(commits: Bool = true) throws -> PipelineRead {
+        if reader == nil { try open() }
+        let read = try #require(reader).read(maxBytes: 1 << 20, now: now, monotonic: clock)
+        notices += read.notices
+        if commits, let batch = read.batch {
+            checkpoint = batch.checkpoint
+            reader?.committed(batch.checkpoint)
+        }
+        last = read
+        return read
+    }
+
+    /// Reads until there is no more, a second between looks.
+    @discardableResult
+    func drain() throws -> [CapturedRecord] {
+        var records: [CapturedRecord] = []
+        for _ in 0..<100_000 {
+            clock += 1_000
+            let read = try read()
+            records += read.batch?.records ?? []
+            if !read.more { return records }
+        }
+        Issue.record("the source never came to an end")
+        return records
+    }
+
+    func restart() { reader = nil }
+
+    func decide(_ isAccepted: Bool) throws {
+        decision = HoldDecision(id: try #require(last?.hold).id, isAccepted: isAccepted)
+        restart()
+    }
+
+    func names(in directory: String) -> [String] {
+        ((try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []).filter { !$0.hasPrefix(".") }.sorted()
+    }
+}
+
+/// The levels of a batch as `sku@location=figure`, zero for what is gone; rejects as `!code`.
+func levels(_ records: [CapturedRecord]) -> [String] {
+    records.flatMap { record in
+        switch record.outcome {
+        case .events(let drafts):
+            drafts.map { draft in
+                guard let level = draft.levels.first else { return draft.type.rawValue }
+                let figures = level.buckets.sorted { $0.key.rawValue < $1.key.rawValue }.map { "\($0.value)" }
+                return "\(level.key.sku)@\(level.key.location)=\(figures.joined(separator: ","))"
+            }
+        case .reject(let reason): ["!" + reason.code]
+        case .ignored: ["-"]
+        }
+    }
+}
