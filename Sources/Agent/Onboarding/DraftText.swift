@@ -101,8 +101,8 @@ package struct DraftText {
             var meaning = "not used"
             if let role = use.role {
                 let words = "\(role.rawValue), \(use.sureness.words)"
-                meaning =
-                    use.isUsed ? words : role == .text ? "not used: a text for people" : "not used: perhaps \(words)"
+                let other = role == .text ? "a text for people" : "it may be \(role.rawValue)"
+                meaning = use.isUsed ? words : "not used: \(other)"
             }
             note("  \(column.name): \(column.words)\(example): \(meaning)")
         }

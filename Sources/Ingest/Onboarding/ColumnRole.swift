@@ -31,7 +31,7 @@ package enum ColumnRole: String, CaseIterable, Sendable {
         case .uom: "uom um unit unitofmeasure einheit me meins mengeneinheit basiseinheit unite unidad erfme unms vpe"
         case .location:
             """
-            location loc locn locationname bin binno binname slot place platz lagerplatz lgpla stellplatz fach \
+            location loc locn locationname platzname bin binno binname slot place platz lagerplatz lgpla stellplatz fach \
             regal emplacement ubicacion ubic lplatz locator shelf cell vonplatz vonlagerplatz fromlocation frombin source \
             quellplatz whsl vlpla
             """

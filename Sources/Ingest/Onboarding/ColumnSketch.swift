@@ -25,6 +25,10 @@ package struct ColumnSketch: Sendable, Equatable {
     package var isPadded: Bool
     package var example: String
     var hasNegative = false
+    /// All values have as many characters.
+    private(set) var isEven = false
+    /// As many as there are different ones.
+    private(set) var distinct = 0
     private var counted: [Count] = []
 
     private struct Count: Sendable, Equatable {
@@ -43,6 +47,8 @@ package struct ColumnSketch: Sendable, Equatable {
         example = present.first ?? ""
         var counts: [String: Int] = [:]
         for value in present { counts[value, default: 0] += 1 }
+        distinct = counts.count
+        isEven = Set(present.lazy.map(\.utf8.count)).count == 1
         isUnique = present.count > 1 && counts.count == present.count
         kind = Self.kind(of: Array(counts.keys.prefix(500)))
         hasNegative = present.contains { $0.hasPrefix("-") || $0.hasSuffix("-") || $0.hasPrefix("(") }
@@ -74,6 +80,7 @@ package struct ColumnSketch: Sendable, Equatable {
     package var words: String {
         switch kind {
         case .empty: "always empty"
+        case .text where counted.count == 1: "always the same"
         case .text: isCode ? "code with \(counted.count) values" : "text"
         case .integer: "whole numbers"
         case .decimal(let mark, let isSure): "decimals with '\(mark)'\(isSure ? "" : ", or thousands")"

@@ -7,7 +7,7 @@ enum FixedTable {
     static func read(_ sample: Sample, _ lines: SampleLines, _ format: FormatDefinition) throws -> TableSketch? {
         let isEBCDIC = TextDecoder.isEBCDIC(format.encoding)
         let lengths = Set(lines.raw.map(\.bytes.count))
-        if isEBCDIC, lengths.count > 8 || lines.raw.count < 2, let length = RecordLength.found(in: sample) {
+        if isEBCDIC, !areLines(lines.raw.map(\.bytes.count)), let length = RecordLength.found(in: sample) {
             return try records(of: length, sample, format)
         }
         guard lines.texts.count > 1, lengths.count <= max(8, lines.raw.count / 2) else { return nil }
@@ -17,10 +17,16 @@ enum FixedTable {
         table.format.kind = .fixed
         if let types = RecordTypes.found(in: lines.texts) { return grouped(table, types) }
         let columns = FixedColumns.found(in: lines.texts)
-        fill(&table, columns, lines.texts)
+        fill(&table, FixedColumns.widened(columns, in: lines.texts), lines.texts)
         let length = lengths.count == 1 ? "all lines have \(lines.raw[0].bytes.count) bytes" : "by columns of blanks"
         table.notes = ["format fixed, a guess: \(length)", "TODO: compare the columns' places with the description"]
         return table
+    }
+
+    /// Packed bytes look like line ends now and then; true ones stand apart alike.
+    private static func areLines(_ lengths: [Int]) -> Bool {
+        let counts = Dictionary(lengths.map { ($0, 1) }, uniquingKeysWith: +)
+        return lengths.count > 1 && (counts.values.max() ?? 0) * 2 > lengths.count
     }
 
     private static func records(of length: Int, _ sample: Sample, _ format: FormatDefinition) throws -> TableSketch? {
@@ -38,6 +44,7 @@ enum FixedTable {
         }
         var columns = FixedColumns.found(in: texts) + packed
         columns.sort { $0.lowerBound < $1.lowerBound }
+        columns = FixedColumns.widened(columns, in: texts, except: packed)
         var table = TableSketch(format: format, names: [], rows: [])
         table.format.kind = .fixed
         table.format.length = length
@@ -74,6 +81,7 @@ enum FixedTable {
         let details = types.groups.first { $0.role == .detail }?.lines ?? []
         for group in types.groups {
             var columns = FixedColumns.found(in: group.lines, after: types.width)
+            columns = FixedColumns.widened(columns, in: group.lines)
             if columns.count > mostColumns { columns = Array(columns.prefix(mostColumns)) }
             let mark = group.role == .detail ? "c" : group.type.lowercased() + "_"
             let names = columns.indices.map { "\(mark)\($0 + 1)" }
@@ -184,6 +192,28 @@ enum FixedColumns {
             at = end
         }
         return columns
+    }
+
+    /// What is blank between two columns belongs to the second one where that is a number set to the right, else to the
+    /// first one: other records have longer values.
+    static func widened(_ found: [Range<Int>], in texts: [String], except packed: [Range<Int>] = []) -> [Range<Int>] {
+        let lines = texts.map { Array($0) }
+        var columns = found
+        for index in columns.indices.dropLast() {
+            let (left, right) = (columns[index], columns[index + 1])
+            if isSetRight(right, lines), !packed.contains(right) {
+                columns[index + 1] = min(left.upperBound + 1, right.lowerBound)..<right.upperBound
+            } else if !packed.contains(left) {
+                columns[index] = left.lowerBound..<max(left.upperBound, right.lowerBound - 1)
+            }
+        }
+        return columns
+    }
+
+    private static func isSetRight(_ range: Range<Int>, _ lines: [[Character]]) -> Bool {
+        let values = lines.map { $0[range.clamped(to: 0..<$0.count)] }
+        return values.contains { $0.first == " " && $0.last != " " }
+            && values.allSatisfy { $0.allSatisfy { $0 == " " || ("0"..."9").contains($0) || "+-.,".contains($0) } }
     }
 
     /// A date within digits, and digits beside letters, are columns by themselves.

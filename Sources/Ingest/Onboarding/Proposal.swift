@@ -41,6 +41,8 @@ package struct Proposal: Sendable {
         self.sketch = sketch
         uses = sketch.columns.map { Use(column: $0, role: nil, sureness: .guess, isUsed: false) }
         assign()
+        if !sketch.hasOwnNames { assignLeftovers() }
+        if sketch.records == 0 { todos.append("there are no records yet, only names: take a sample with some") }
         isStock = looksLikeStock
         if isStock { rules = [stockRule()] } else { proposeMovements() }
         if columns[.sku] == nil {
@@ -56,7 +58,7 @@ package struct Proposal: Sendable {
         for index in uses.indices {
             let column = uses[index].column
             let isDuplicate = sketch.columns.count { $0.name == column.name } > 1
-            if isDuplicate || column.name.isEmpty || column.kind == .empty { continue }
+            if isDuplicate || column.name.isEmpty || column.kind == .empty && sketch.records > 0 { continue }
             guard let (role, sureness) = ColumnRole.of(column.name) ?? byValues(column) else { continue }
             uses[index].role = role
             uses[index].sureness = fits(column, role) ? sureness : .guess
@@ -66,6 +68,23 @@ package struct Proposal: Sendable {
         }
     }
 
+    /// Without names: of what is left, the numbers that come last, and the code that differs most.
+    private mutating func assignLeftovers() {
+        func left(_ fits: (ColumnSketch) -> Bool) -> [Int] {
+            uses.indices.filter { uses[$0].role == nil && uses[$0].column.filled > 0 && fits(uses[$0].column) }
+        }
+        let numbers = left { $0.kind == .integer && !($0.isUnique && $0.isEven) }
+        if columns[.quantity] == nil, let last = numbers.last { take(last, as: .quantity) }
+        let texts = left { !$0.example.contains(" ") && $0.example.utf8.contains { (0x30...0x39).contains($0) } }
+        let item = texts.max { (uses[$0].column.distinct, $1) < (uses[$1].column.distinct, $0) }
+        if columns[.sku] == nil, let item { take(item, as: .sku) }
+    }
+
+    private mutating func take(_ index: Int, as role: ColumnRole) {
+        uses[index].role = role
+        columns[role] = index
+    }
+
     private func byValues(_ column: ColumnSketch) -> (ColumnRole, ColumnRole.Sureness)? {
         if case .time(let pattern, _) = column.kind { return (pattern.contains("y") ? .date : .time, .guess) }
         switch column.kind {
@@ -73,6 +92,7 @@ package struct Proposal: Sendable {
         case .decimal, .packed: return (.quantity, .guess)
         case .text where column.isCode && column.values.contains(where: { MovementCodes.type(of: $0.text) != nil }):
             return (.code, .guess)
+        case .integer where column.isUnique && column.isEven && sketch.records > 9: return (.id, .guess)
         case .text where column.isUnique && !column.example.contains(" "): return (.id, .guess)
         default: return nil
         }
@@ -80,11 +100,13 @@ package struct Proposal: Sendable {
 
     /// Whether the values can be what the name says.
     private func fits(_ column: ColumnSketch, _ role: ColumnRole) -> Bool {
-        switch role {
+        if sketch.records == 0 { return true }
+        return switch role {
         case .quantity, .counted, .expected, .allocated, .blocked, .damaged: column.isNumber
         case .date: column.isTime || column.kind == .integer
         case .time: column.isTime || column.kind == .integer
         case .code, .status, .reason: column.values.count > 0
+        case .id: column.isUnique || sketch.records == 1
         default: true
         }
     }
@@ -210,8 +232,13 @@ package struct Proposal: Sendable {
         add(.document, .document, to: &rest)
         if columns[.document] != nil { add(.documentLine, .line, to: &rest) }
         add(.reason, columns[.reason] == nil ? .code : .reason, to: &rest)
-        guard let code = columns[.code] else {
-            let note = "no column says what kind of movement a record is"
+        for use in uses where use.role == .id && !fits(use.column, .id) {
+            todos.append("\(use.column.name) is no id by itself: it comes more than once")
+        }
+        guard let code = columns[.code], sketch.records > 0 else {
+            let note =
+                columns[.code] == nil
+                ? "no column says what kind of movement a record is" : "the codes of movements are not known yet"
             todos.append(note)
             return rules = [rule(.adjusted, when: nil, note: note, rows: sketch.rows, common, rest)]
         }

@@ -6,6 +6,8 @@ package struct SampleSketch: Sendable {
     /// As a mapping names them.
     package var columns: [ColumnSketch]
     package var records: Int
+    /// False: the columns are numbered.
+    var hasOwnNames: Bool { format.kind == .jsonl || format.kind == .csv && format.hasHeader }
     /// The values, by record and column.
     var rows: [[String]]
 
