@@ -79,7 +79,7 @@ let package = Package(
         .target(name: "SeededRandom", path: "Tests/SeededRandom", swiftSettings: strict),
         tests("InventoryTests", ["Inventory", "SeededRandom"]),
         tests("SQLiteTests", ["SQLite"]),
-        tests("IngestTests", ["Ingest", "Inventory", "SeededRandom"]),
+        tests("IngestTests", ["CZlib", "Ingest", "Inventory", "SeededRandom"]),
         .target(name: "CFaultVFS", dependencies: ["CSQLite"], path: "Tests/CFaultVFS"),
         tests("OutboxTests", ["CFaultVFS", "Inventory", "Outbox", "SQLite", "SeededRandom"]),
         tests("MQTTTests", ["MQTT"]),

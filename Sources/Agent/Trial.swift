@@ -4,14 +4,6 @@ import Inventory
 
 /// Runs a sample through a source's format and mapping; stores and publishes nothing.
 package struct Trial {
-    package struct Result {
-        /// Events as they would be sent, and rejects in words, in the order of the file.
-        package var lines: [String] = []
-        package var events = 0
-        package var rejects = 0
-        package var ignored = 0
-    }
-
     private let configuration: Configuration
     private let definition: SourceDefinition
 
@@ -25,23 +17,32 @@ package struct Trial {
         definition = found
     }
 
-    /// `asJSON`: rejects as objects too, one a line.
-    package func run(file: String, asJSON: Bool = false) throws -> Result {
-        var sample = definition
-        sample.path = file
-        sample.startsAtEnd = false
-        sample.flushAfter = 0
-        let pipeline = try SourcePipeline(
-            sample, site: configuration.site, rules: configuration.inventory, checkpoint: nil)
-        var result = Result()
-        var more = true
-        while more {
-            let read = try pipeline.read(maxBytes: 1 << 20, now: Clocks.wall(), monotonic: Clocks.monotonic())
-            if read.status != "ok" { throw IngestError(read.status, hint: "check the path and its rights") }
-            for record in read.batch?.records ?? [] { try note(record, &result, asJSON) }
-            more = read.more
+    /// Gives lines in the order of the file: a record's place and what it becomes, or with `asJSON` events as they would
+    /// be sent, and rejects as objects.
+    package func run(file: String, asJSON: Bool = false, _ line: (String) -> Void = { _ in }) throws -> TrialSummary {
+        let reader = try reader(file)
+        var summary = TrialSummary()
+        while let record = try reader.next() {
+            summary.note(record, ignores: definition.mapping.ignores.map(\.sql))
+            if asJSON {
+                for text in try objects(record) { line(text) }
+            } else {
+                for text in OutcomeWords.lines(record.outcome) { line("\(record.position)  \(text)") }
+            }
         }
-        return result
+        summary.unusedColumns = reader.unusedColumns
+        return summary
+    }
+
+    /// Record by record, what this mapping makes otherwise than that one does.
+    package func difference(from old: Trial, file: String) throws -> TrialDifference {
+        try TrialDifference(old: old.reader(file), new: reader(file))
+    }
+
+    private func reader(_ file: String) throws -> SampleReader {
+        try SampleReader(
+            definition, site: configuration.site, rules: configuration.inventory, path: file,
+            scratch: FileManager.default.temporaryDirectory.path, now: Clocks.wall())
     }
 
     /// Reads the first bytes of an existing export, so that expressions meet its real columns.
@@ -52,28 +53,23 @@ package struct Trial {
         _ = try pipeline.read(maxBytes: 1 << 20, now: Clocks.wall(), monotonic: Clocks.monotonic())
     }
 
-    private func note(_ record: CapturedRecord, _ result: inout Result, _ asJSON: Bool) throws {
+    private func objects(_ record: CapturedRecord) throws -> [String] {
         switch record.outcome {
-        case .events(let drafts):
-            for draft in drafts {
-                var encoder = EventEncoder(site: configuration.site)
-                let lane = configuration.inventory.lane(of: draft.type, availableFell: false)
-                guard let epoch = Epoch("00000000T000000Z-0000") else { continue }
-                let bytes = encoder.encode(draft, lane: lane, sequence: 1, epoch: epoch, balances: [])
-                result.lines.append(String(decoding: bytes, as: UTF8.self))
-                result.events += 1
-            }
+        case .events(let drafts): return drafts.compactMap(sent)
         case .reject(let reason):
-            if asJSON {
-                let told = ["position": "\(record.position)", "code": reason.code, "message": reason.message]
-                let encoder = JSONEncoder()
-                encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-                result.lines.append(String(decoding: try encoder.encode(["reject": told]), as: UTF8.self))
-            } else {
-                result.lines.append("reject \(record.position) \(reason.code): \(reason.message)")
-            }
-            result.rejects += 1
-        case .ignored: result.ignored += 1
+            let told = ["position": "\(record.position)", "code": reason.code, "message": reason.message]
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+            return [String(decoding: try encoder.encode(["reject": told]), as: UTF8.self)]
+        case .ignored: return []
         }
+    }
+
+    private func sent(_ draft: EventDraft) -> String? {
+        guard let epoch = Epoch("00000000T000000Z-0000") else { return nil }
+        var encoder = EventEncoder(site: configuration.site)
+        let lane = configuration.inventory.lane(of: draft.type, availableFell: false)
+        return String(
+            decoding: encoder.encode(draft, lane: lane, sequence: 1, epoch: epoch, balances: []), as: UTF8.self)
     }
 }

@@ -77,6 +77,11 @@ package final class Mapping {
         return String(Digest(sha256: text).hex.prefix(8))
     }
 
+    /// The SQL of all expressions.
+    var expressions: [String] {
+        definition.rules.flatMap { $0.expressions.values.map(\.sql) } + definition.ignores.map(\.sql)
+    }
+
     /// Compiles all expressions for these columns. Throws `IngestError` with file, line, column and the nearest column.
     package func compile(columns: [String]) throws {
         guard columns != compiledColumns else { return }

@@ -1,5 +1,3 @@
-import CLinux
-import CZlib
 import Glibc
 import Inventory
 
@@ -13,8 +11,7 @@ struct CompressedFile {
     /// What it holds, as its trailer says: exact below 4 GiB.
     let size: Int64
 
-    /// Free disk that expanding leaves alone, and the most that is expanded.
-    private static let reserve: Int64 = 200 << 20
+    /// The most that is expanded.
     private static let most: Int64 = 4 << 30
 
     /// Nil when it cannot be read or is no gzip file.
@@ -31,7 +28,10 @@ struct CompressedFile {
     /// The first bytes of what it holds.
     func head(_ length: Int) -> [UInt8] {
         var head: [UInt8] = []
-        read(most: Int64(length)) { head.append(contentsOf: $0) }
+        _ = read { piece in
+            head.append(contentsOf: piece.prefix(length - head.count))
+            return head.count < length
+        }
         return head
     }
 
@@ -40,14 +40,15 @@ struct CompressedFile {
         var head: [UInt8] = []
         var tail: [UInt8] = []
         var length: Int64 = 0
-        let isWhole = read(most: Self.most) { bytes in
+        let end = read { bytes in
             if head.count < TailPosition.headBlock {
                 head.append(contentsOf: bytes.prefix(TailPosition.headBlock - head.count))
             }
             tail = Array((tail + bytes).suffix(TailPosition.tailBlock))
             length += Int64(bytes.count)
+            return length < Self.most
         }
-        guard isWhole else { return nil }
+        guard end != .damaged else { return nil }
         return KnownFile(
             name: name, inode: 0, device: 0, size: length, changed: modified / 1_000_000_000,
             hash: KnownFile.hash(head: head, tail: tail))
@@ -65,60 +66,17 @@ struct CompressedFile {
     /// Expands it beside other data of the agent. Nil when there is not enough room, or it is damaged: then `errno` says
     /// why.
     func expanded(in directory: String) -> TailFile? {
-        var template = Array("\(directory)/expanded-XXXXXX".utf8CString)
-        let descriptor = mkstemp(&template)
-        guard descriptor >= 0 else { return nil }
-        unlink(template)
-        _ = waybill_fcntl_int(descriptor, F_SETFD, FD_CLOEXEC)
-        var isWritten = true
-        var written: Int64 = 0
-        let isWhole = read(most: Self.most + 1) { bytes in
-            isWritten = isWritten && Self.hasRoom(directory) && Self.write(bytes, to: descriptor)
-            written += Int64(bytes.count)
-        }
-        guard isWhole, isWritten, written <= Self.most else {
-            close(descriptor)
-            errno = isWritten ? EIO : ENOSPC
+        do throws(ArchiveError) {
+            guard let file = TailFile(path: path) else { return nil }
+            return try Archive.gzip(file, directory, ExpansionBounds(most: Self.most, ratio: nil))
+        } catch {
+            errno = error.code == "no_room" ? ENOSPC : EIO
             return nil
         }
-        return TailFile(adopting: descriptor, path: path)
     }
 
-    private static func hasRoom(_ directory: String) -> Bool {
-        var status = statvfs()
-        guard statvfs(directory, &status) == 0 else { return false }
-        return Int64(status.f_bavail) * Int64(status.f_frsize) > reserve
-    }
-
-    private static func write(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) -> Bool {
-        var done = 0
-        while done < bytes.count {
-            let count = Glibc.write(descriptor, bytes.baseAddress.map { $0 + done }, bytes.count - done)
-            guard count > 0 else { return false }
-            done += count
-        }
-        return true
-    }
-
-    /// False when it ends early or its checksum does not fit.
-    @discardableResult
-    private func read(most: Int64, _ body: (UnsafeRawBufferPointer) -> Void) -> Bool {
-        guard let stream = gzopen(path, "rb") else { return false }
-        defer { gzclose(stream) }
-        var left = most
-        return withUnsafeTemporaryAllocation(byteCount: 64 << 10, alignment: 8) { buffer in
-            while left > 0 {
-                let count = gzread(stream, buffer.baseAddress, UInt32(min(left, Int64(buffer.count))))
-                guard count >= 0 else { return false }
-                if count == 0 {
-                    var code: Int32 = 0
-                    _ = gzerror(stream, &code)
-                    return code == Z_OK || code == Z_STREAM_END
-                }
-                body(UnsafeRawBufferPointer(rebasing: buffer[..<Int(count)]))
-                left -= Int64(count)
-            }
-            return true
-        }
+    private func read(_ body: (UnsafeRawBufferPointer) -> Bool) -> Inflation.End {
+        guard let file = TailFile(path: path) else { return .damaged }
+        return Inflation.run(file, 0..<file.size, .gzip, body)
     }
 }
