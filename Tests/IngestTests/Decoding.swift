@@ -1,3 +1,4 @@
+import Foundation
 import Ingest
 import Inventory
 import Testing
@@ -61,4 +62,9 @@ struct GrowingReader {
         decoder.dropPending()
         return items
     }
+}
+
+/// As a checkpoint gives it back.
+func stored(_ state: DecoderState) throws -> DecoderState {
+    try JSONDecoder().decode(DecoderState.self, from: try JSONEncoder().encode(state))
 }
