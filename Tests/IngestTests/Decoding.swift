@@ -22,7 +22,7 @@ func words(_ item: DecodedItem) -> [String] {
 }
 
 /// A format with these columns.
-func format(
+func definition(
     _ kind: FormatDefinition.Kind, _ columns: [String], _ change: (inout FormatDefinition) -> Void = { _ in }
 ) -> FormatDefinition {
     var format = FormatDefinition()
@@ -40,6 +40,7 @@ struct GrowingReader {
     private(set) var offset = 0
 
     var state: DecoderState { decoder.state }
+    var columns: [String]? { decoder.columns }
 
     /// `offset`: where `state` was taken.
     init(_ format: FormatDefinition, at offset: Int = 0, resuming state: DecoderState? = nil) throws {

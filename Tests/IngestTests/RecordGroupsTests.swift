@@ -31,7 +31,7 @@ struct RecordGroupsTests {
     }
 
     private func csv(_ change: (inout FormatDefinition) -> Void = { _ in }) -> FormatDefinition {
-        format(.csv, []) {
+        definition(.csv, []) {
             $0.hasHeader = false
             $0.recordType = "1"
             $0.layouts = Self.layouts()
@@ -147,7 +147,7 @@ struct RecordGroupsTests {
         var end = RecordLayout(type: "9", role: .trailer, columns: ["lines 2-4 packed", "total 5-8 packed 2"])
         end.counts = ["lines": "5"]
         end.sums = ["total": "qty"]
-        let form = format(.fixed, []) {
+        let form = definition(.fixed, []) {
             $0.encoding = "cp037"
             $0.length = 8
             $0.recordType = "1"
