@@ -87,7 +87,7 @@ struct ReconcileCommand: ParsableCommand {
         return true
     }
 
-    private func await(_ source: String, after before: String?) throws {
+    private func waitForCheck(of source: String, after before: String?) throws {
         var waited: Int32 = 0
         while try documents().first?.checkedAt == before {
             guard waited < Self.patience else {

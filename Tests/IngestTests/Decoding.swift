@@ -1,3 +1,4 @@
+import Foundation
 import Ingest
 import Inventory
 import Testing
@@ -21,7 +22,7 @@ func words(_ item: DecodedItem) -> [String] {
 }
 
 /// A format with these columns.
-func format(
+func definition(
     _ kind: FormatDefinition.Kind, _ columns: [String], _ change: (inout FormatDefinition) -> Void = { _ in }
 ) -> FormatDefinition {
     var format = FormatDefinition()
@@ -39,6 +40,7 @@ struct GrowingReader {
     private(set) var offset = 0
 
     var state: DecoderState { decoder.state }
+    var columns: [String]? { decoder.columns }
 
     /// `offset`: where `state` was taken.
     init(_ format: FormatDefinition, at offset: Int = 0, resuming state: DecoderState? = nil) throws {
@@ -61,4 +63,9 @@ struct GrowingReader {
         decoder.dropPending()
         return items
     }
+}
+
+/// As a checkpoint gives it back.
+func stored(_ state: DecoderState) throws -> DecoderState {
+    try JSONDecoder().decode(DecoderState.self, from: try JSONEncoder().encode(state))
 }

@@ -4,7 +4,7 @@ import Testing
 
 struct FixedDecoderTests {
     private func fixed(_ columns: [String], encoding: String = "utf-8", length: Int? = nil) -> FormatDefinition {
-        format(.fixed, columns) {
+        definition(.fixed, columns) {
             $0.encoding = encoding
             $0.length = length
         }

@@ -2,7 +2,7 @@ import Ingest
 import Testing
 
 struct JSONLinesDecoderTests {
-    private let form = format(.jsonl, ["sku", "item.code", "lines.0.qty"])
+    private let form = definition(.jsonl, ["sku", "item.code", "lines.0.qty"])
 
     @Test func `columns are paths, named by their steps`() throws {
         #expect(try form.decoder().columns == ["sku", "item_code", "lines_0_qty"])
@@ -72,13 +72,13 @@ struct JSONLinesDecoderTests {
     }
 
     @Test func `other encodings are read too, and bytes without a meaning are a reject`() throws {
-        let latin = format(.jsonl, ["sku"]) { $0.encoding = "cp1252" }
+        let latin = definition(.jsonl, ["sku"]) { $0.encoding = "cp1252" }
         #expect(try decoded(Array("{\"sku\":\"".utf8) + [0xFC] + Array("\"}".utf8), latin).map(words) == [["ü"]])
         #expect(try decoded([0x7B, 0xFC, 0x7D], form).map(words) == [["!encoding"]])
     }
 
     @Test(arguments: [[], ["a", "a"], ["a.b", "a_b"], ["a..b"], [""]])
     func `paths that cannot be columns are an error`(paths: [String]) {
-        #expect(throws: IngestError.self) { try format(.jsonl, paths).decoder() }
+        #expect(throws: IngestError.self) { try definition(.jsonl, paths).decoder() }
     }
 }

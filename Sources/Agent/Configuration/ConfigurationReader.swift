@@ -256,33 +256,6 @@ struct ConfigurationReader {
         return reasons
     }
 
-    private func format(_ table: ConfigurationTable) -> FormatDefinition {
-        var format = FormatDefinition()
-        _ = table.text("type")
-        format.delimiter = byte(table, "delimiter") ?? format.delimiter
-        format.quote = byte(table, "quote") ?? format.quote
-        format.hasHeader = table.flag("header") ?? true
-        format.columns = table.texts("columns") ?? []
-        if !format.hasHeader, format.columns.isEmpty {
-            table.wrong("header", "without a header the names are needed: columns = [\"…\", …]")
-        }
-        if format.delimiter == format.quote { table.wrong("quote", "is the delimiter too") }
-        format.encoding = table.text("encoding") ?? format.encoding
-        if !TextDecoder.encodings.contains(format.encoding) {
-            table.wrong(
-                "encoding", "\"\(format.encoding)\" is none of \(TextDecoder.encodings.joined(separator: ", "))")
-        }
-        table.finish()
-        return format
-    }
-
-    private func byte(_ table: ConfigurationTable, _ key: String) -> UInt8? {
-        guard let text = table.text(key) else { return nil }
-        if text.utf8.count == 1 { return text.utf8.first }
-        table.wrong(key, "wants one ASCII character")
-        return nil
-    }
-
     private func rule(_ table: ConfigurationTable) -> EventRule {
         let name = table.required("type")
         let type = EventType(rawValue: name)

@@ -48,11 +48,11 @@ struct GroupTally: Sendable {
         byLayout[layout] += 1
         guard plan.layouts[layout].role == .detail else { return }
         for sum in sums.indices {
+            guard let column = addends[layout][sum], let total = totals[sum] else { continue }
             guard case .record(let record) = piece.item else {
                 totals[sum] = nil
                 continue
             }
-            guard let column = addends[layout][sum], let total = totals[sum] else { continue }
             totals[sum] = Self.millionths(record, column, ifEmpty: 0).map { total + $0 }
         }
     }

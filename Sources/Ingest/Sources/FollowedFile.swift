@@ -61,10 +61,11 @@ final class FollowedFile {
     /// under the headers before it.
     private func passOver() {
         var offset: Int64 = 0
-        while position.lineage.isEmpty || decoder.state.group != nil {
+        let isGrouped = decoder.state.group != nil
+        while position.lineage.isEmpty || isGrouped {
             let bytes = wholeUnits(at: offset, most: Self.longestLine)
             var start = 0
-            while let end = ends.end(of: bytes, from: start), position.lineage.isEmpty || decoder.state.group != nil {
+            while let end = ends.end(of: bytes, from: start), position.lineage.isEmpty || isGrouped {
                 let line = RawLine(offset: offset + Int64(start), bytes: ends.trimmed(bytes[start..<end]))
                 if case .record(let first)? = decoder.decode(line), position.lineage.isEmpty { nameLineage(first) }
                 start = end + ends.separator
@@ -243,8 +244,9 @@ final class FollowedFile {
         }
         position.tailLength = Int(min(position.offset, Int64(TailPosition.tailBlock)))
         position.tailHash = file.hash(from: position.offset - Int64(position.tailLength), length: position.tailLength)
-        position.columns = decoder.state.columns
-        position.group = decoder.state.group
+        let state = decoder.state
+        position.columns = state.columns
+        position.group = state.group
         position.inode = file.inode
         position.device = file.device
     }
