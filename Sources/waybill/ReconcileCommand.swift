@@ -51,7 +51,7 @@ struct ReconcileCommand: ParsableCommand {
         if check || fix, let source {
             let before = try documents().first?.checkedAt
             guard try order(source) else { return }
-            try await (source, after: before)
+            try waitForCheck(of: source, after: before)
         }
         let documents = try documents()
         if documents.isEmpty {
