@@ -56,7 +56,7 @@ struct ConfigurationTests {
         #expect(problems(minimal.replacing("[mqtt]", with: "[outbox]\n\(line)\n[mqtt]")).count == 1)
     }
 
-    @Test(arguments: ["[reconcile]\nat = \"02:30\"", "[lanes.critical]\nmax_age = \"60s\""])
+    @Test(arguments: ["[availability]\nsafety_stock = 5", "[lanes.critical]\nmax_age = \"60s\""])
     func `a key of a later version is refused as such, never ignored`(lines: String) {
         let found = problems(minimal.replacing("[mqtt]", with: "\(lines)\n[mqtt]"))
         #expect(found.count == 1 && found[0].contains("is not available in this version"))

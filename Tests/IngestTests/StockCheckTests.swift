@@ -138,12 +138,12 @@ struct StockCheckTests {
         for number in 1...1_400 { try stock.put("S\(number)", "A", [.unrestricted: "5", .damaged: "0"]) }
         try dump((1...1_400).map { "S\($0);A;;\($0 % 2 == 0 ? 5 : 6);0" })
         var found: [String] = []
-        for round in 0..<40 {
+        for round in 0..<150 {
             site.clock += 1_000
-            let isCrash = round % 3 == 0
+            let isCrash = round % 11 == 0
             let read = told(try site.read(commits: !isCrash).batch?.records ?? [])
             if !isCrash { found += read }
-            if isCrash || round % 4 == 0 { site.restart() }
+            if isCrash || round % 13 == 0 { site.restart() }
         }
         #expect(Set(found).count == 700 && found.count == 700)
     }
