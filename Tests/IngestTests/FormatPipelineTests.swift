@@ -50,6 +50,20 @@ struct FormatPipelineTests {
         #expect(skus(records).filter { $0 != "-" } == written.skus)
     }
 
+    @Test func `what a transfer leaves behind the last record is none, and half a record is told`() throws {
+        for (rest, last) in [([0x0D, 0x0A, 0x1A], []), ([0xC1, 0x0A], ["!truncated"])] as [([UInt8], [String])] {
+            let export = try Export()
+            let written = Self.all[0]
+            try export.append(bytes: Array(written.bytes.prefix(22)) + rest)
+            let reader = try pipeline(export, written)
+            #expect(skus(try export.drain(reader)) == ["A-1"])
+            try export.rename(to: "moves.csv-20260102")
+            try export.append(bytes: Array(written.bytes.prefix(22)))
+            #expect(skus(try export.drain(reader, at: 2_000)) == ["A-1"])
+            #expect(skus(try export.drain(reader, at: 100_000)) == last)
+        }
+    }
+
     @Test func `an empty column is an empty text to the mapping, not a missing one`() throws {
         let export = try Export()
         try export.append("     \n")
