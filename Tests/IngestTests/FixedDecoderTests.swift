@@ -40,6 +40,8 @@ struct FixedDecoderTests {
 
     @Test func `a byte order mark moves no column`() throws {
         #expect(try decoded("\u{FEFF}RC12\nSH13\n", fixed(["code 1-2", "qty 3-4"])) == [["RC", "12"], ["SH", "13"]])
+        let wide: [UInt8] = [0xFF, 0xFE, 0x41, 0, 0x42, 0, 0x0A, 0]
+        #expect(try decoded(wide, fixed(["a 1-2", "b 3-4"], encoding: "utf-16le")).map(words) == [["A", "B"]])
     }
 
     @Test func `positions are bytes of the file's encoding`() throws {

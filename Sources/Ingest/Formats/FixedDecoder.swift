@@ -28,7 +28,7 @@ struct FixedFields: Sendable {
     let columns: [FixedColumn]
     private let text: TextDecoder
     private let isEBCDIC: Bool
-    private let mayHoldMark: Bool
+    private let mark: [UInt8]
     private let isAllText: Bool
     private var number = FixedNumber()
 
@@ -36,7 +36,7 @@ struct FixedFields: Sendable {
         columns = try texts.map { try FixedColumn($0) }
         text = try TextDecoder(encoding: format.encoding)
         isEBCDIC = TextDecoder.isEBCDIC(format.encoding)
-        mayHoldMark = format.encoding == "utf-8"
+        mark = TextDecoder.byteOrderMark(in: format.encoding)
         isAllText = columns.allSatisfy { $0.kind == .text }
         try Self.check(columns, format)
     }
@@ -67,8 +67,7 @@ struct FixedFields: Sendable {
     }
 
     mutating func decode(_ line: RawLine) -> DecodedItem {
-        var plain = line.bytes
-        if line.offset == 0, mayHoldMark, plain.starts(with: TextDecoder.byteOrderMark) { plain = plain.dropFirst(3) }
+        let plain = withoutMark(line)
         var record = Record(offset: line.offset, bytes: line.bytes, text: plain, fields: [])
         record.fields.reserveCapacity(columns.count)
         if isAllText, plain.withUnsafeBytes({ $0.isASCII && text.keeps($0) }) {
@@ -79,6 +78,11 @@ struct FixedFields: Sendable {
             return .reject(offset: line.offset, bytes: line.bytes, reason: reason)
         }
         return .record(record)
+    }
+
+    /// From where positions count.
+    func withoutMark(_ line: RawLine) -> ArraySlice<UInt8> {
+        line.offset == 0 && line.bytes.starts(with: mark) ? line.bytes.dropFirst(mark.count) : line.bytes
     }
 
     /// The text stays where it is; the record only says where its columns are.

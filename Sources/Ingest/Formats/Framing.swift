@@ -74,6 +74,11 @@ package struct Framing: Sendable, Equatable {
         }
     }
 
+    /// What transfers leave behind the last record of a fixed length: a line end, or the mark that DOS ends a file with.
+    func isLeftover(_ rest: ArraySlice<UInt8>) -> Bool {
+        rest.allSatisfy { [0x0A, 0x0D, 0x15, 0x1A, 0x25].contains($0) }
+    }
+
     /// A line end as the file would have it.
     var bytes: [UInt8] {
         if length != nil { return [] }

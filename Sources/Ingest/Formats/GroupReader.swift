@@ -71,8 +71,7 @@ struct GroupReader: Sendable {
 
     private mutating func positioned(_ line: RawLine, _ range: Range<Int>) -> Piece? {
         if line.bytes.isEmpty { return nil }
-        var bytes = line.bytes
-        if line.offset == 0, bytes.starts(with: TextDecoder.byteOrderMark) { bytes = bytes.dropFirst(3) }
+        let bytes = fixed.first?.withoutMark(line) ?? line.bytes
         let field = bytes.dropFirst(range.lowerBound).prefix(range.count)
         guard var type = text.convert(field) else {
             return Piece(item: .reject(line, "encoding", "the record's type holds bytes that have no meaning"))

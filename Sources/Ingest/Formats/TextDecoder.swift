@@ -38,6 +38,16 @@ package struct TextDecoder: Sendable {
     /// In UTF-8; it is no part of a file's text.
     static let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
 
+    /// As a file in this encoding has it; empty where there is none.
+    static func byteOrderMark(in encoding: String) -> [UInt8] {
+        switch encoding {
+        case "utf-8": byteOrderMark
+        case "utf-16le": [0xFF, 0xFE]
+        case "utf-16be": [0xFE, 0xFF]
+        default: []
+        }
+    }
+
     static func isEBCDIC(_ encoding: String) -> Bool { encoding == "cp037" || encoding == "cp500" }
 
     /// Throws for an encoding that is not known.

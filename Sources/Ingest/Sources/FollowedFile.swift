@@ -166,7 +166,7 @@ final class FollowedFile {
             if let open = decoder.pendingOffset {
                 let rest = bytes[Int(open - start)...].prefix(4_096)
                 records.append(reject(open, rest, "quote", "a quote is open where the file ends"))
-            } else if let length = ends.length, taken < bytes.count {
+            } else if let length = ends.length, taken < bytes.count, !ends.isLeftover(bytes[taken...]) {
                 let rest = bytes[taken...]
                 records.append(
                     reject(

@@ -15,12 +15,13 @@ struct DecoderCheck: Sendable {
         do { return try format.decoder(resuming: state) } catch { fatalError("\(error)") }
     }
 
-    /// `isResumed`: with a fresh decoder after each piece, at what a checkpoint would keep.
-    private func read(_ file: [UInt8], isResumed: Bool) -> [DecodedItem] {
+    /// `isResumed`: with a fresh decoder after each piece, at what a checkpoint would keep; `isWhole`: the last one needs
+    /// no line end.
+    private func read(_ file: [UInt8], isResumed: Bool, isWhole: Bool = false) -> [DecodedItem] {
         var decoder = self.decoder(nil)
         var items: [DecodedItem] = []
         var start = 0
-        while start < file.count, let end = decoder.framing.end(of: file, from: start) {
+        while start < file.count, let end = decoder.framing.end(of: file, from: start) ?? (isWhole ? file.count : nil) {
             let piece = decoder.framing.trimmed(file[start..<end])
             if let item = decoder.decode(RawLine(offset: Int64(start), bytes: piece)) { items.append(item) }
             start = end + decoder.framing.separator
@@ -47,7 +48,17 @@ struct DecoderCheck: Sendable {
                     "a field lies beyond its text")
                 precondition(String(validating: record.text[field], as: UTF8.self) != nil, "a field cuts a character")
             }
+            checkRepeatable(record)
         }
+    }
+
+    /// Under its headers a record says the same by itself; but for carriage returns, which a line loses each time.
+    private func checkRepeatable(_ record: Record) {
+        guard !record.context.isEmpty, !record.repeatable.contains(0x0D) else { return }
+        guard case .record(let again)? = read(Array(record.repeatable), isResumed: false, isWhole: true).last else {
+            fatalError("a record under its headers is no record by itself")
+        }
+        precondition(again.values == record.values, "a record under its headers says something else by itself")
     }
 }
 
