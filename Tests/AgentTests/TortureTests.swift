@@ -26,15 +26,24 @@ import Testing
         var rotations = 0
         private(set) var agent: ChildProcess?
 
-        init(seed: UInt64, batches: String) throws {
+        private let isDrop: Bool
+
+        init(seed: UInt64, batches: String, isDrop: Bool) throws {
+            self.isDrop = isDrop
+            try FileManager.default.createDirectory(atPath: directory + "/in", withIntermediateDirectories: true)
             try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
             random = Jitter(seed: seed)
             broker = try DemoBroker(directory: directory)
             try broker.start()
             proxy = try FaultProxy(upstream: broker.port)
-            warehouse = DemoWarehouse(path: directory + "/moves.csv")
-            let configuration = Demo.configuration(port: proxy.port)
+            warehouse = DemoWarehouse(path: directory + (isDrop ? "/in/.next" : "/moves.csv"))
+            var configuration = Demo.configuration(port: proxy.port)
                 .replacingOccurrences(of: "[mqtt]\n", with: "[mqtt]\nbatch = \(batches)\n")
+            if isDrop {
+                configuration = configuration.replacingOccurrences(
+                    of: "kind = \"tail\"\npath = \"moves.csv\"",
+                    with: "kind = \"drop\"\npath = \"in/moves-{seq}.csv\"\ncomplete = \"renamed\"\nafter = \"delete\"")
+            }
             try Data(configuration.utf8).write(to: URL(fileURLWithPath: directory + "/agent.conf"))
             let address = try #require(BrokerAddress("mqtt://127.0.0.1:\(broker.port)"))
             receiver.start(broker: address, topic: "waybill/v1/+/demo/dc-1/ev/+")
@@ -67,13 +76,25 @@ import Testing
             return agent?.end(SIGTERM) ?? -1
         }
 
+        /// The next file of the series, renamed to its name when it is whole.
+        func drop(lines: Int) throws {
+            try warehouse.append(lines: lines)
+            rotations += 1
+            try FileManager.default.moveItem(atPath: warehouse.path, toPath: "\(directory)/in/moves-\(rotations).csv")
+        }
+
         func write() throws {
+            if isDrop { return try drop(lines: 1 + Int(random.next() % 150)) }
             try warehouse.append(lines: 1 + Int(random.next() % 150))
             guard random.next() % 2 == 0 else { return }
             rotations += 1
             try FileManager.default.moveItem(atPath: warehouse.path, toPath: "\(warehouse.path).\(rotations)")
             try warehouse.append(lines: 1)
         }
+
+        var filesLeft: [String] { (try? FileManager.default.contentsOfDirectory(atPath: directory + "/in")) ?? [] }
+
+        func writeOne() throws { if isDrop { try drop(lines: 1) } else { try warehouse.append(lines: 1) } }
 
         /// Waits until some of what is not there yet has arrived, or a moment has passed: a damaged link passes nothing.
         func letSomeArrive(within milliseconds: Int64) {
@@ -102,27 +123,38 @@ import Testing
         try torture(batches: batches, eventsPerMessage: batches.contains("off") ? 1 : 7) { $0.kills < Self.rounds }
     }
 
-    @Test(.enabled(if: soakMinutes > 0, "make soak runs it"), .timeLimit(.minutes(1_500)))
-    func `for as long as asked for, every line is one event`() throws {
-        let deadline = Clocks.monotonic() + soakMinutes * 60_000
-        try torture(batches: "{ above = 20, events = 7 }", eventsPerMessage: 7) { _ in Clocks.monotonic() < deadline }
+    @Test(.timeLimit(.minutes(3)))
+    func `through kills and cuts every line of a drop directory is one event, and its files are gone`() throws {
+        try torture(batches: "{ above = 20, events = 7 }", eventsPerMessage: 7, isDrop: true) { $0.kills < Self.rounds }
     }
 
-    private func torture(batches: String, eventsPerMessage: Int, goesOn: (Scene) -> Bool) throws {
+    @Test(.enabled(if: soakMinutes > 0, "make soak runs it"), .timeLimit(.minutes(1_500)), arguments: [false, true])
+    func `for as long as asked for, every line is one event`(isDrop: Bool) throws {
+        let deadline = Clocks.monotonic() + soakMinutes * 60_000 / 2
+        try torture(batches: "{ above = 20, events = 7 }", eventsPerMessage: 7, isDrop: isDrop) { _ in
+            Clocks.monotonic() < deadline
+        }
+    }
+
+    private func torture(
+        batches: String, eventsPerMessage: Int, isDrop: Bool = false, goesOn: (Scene) -> Bool
+    ) throws {
         let seed = UInt64.random(in: 0...UInt64.max)
-        let scene = try Scene(seed: seed, batches: batches)
+        let scene = try Scene(seed: seed, batches: batches, isDrop: isDrop)
         let name: Comment = "seed \(seed), batch = \(batches)"
         Demo.wait(until: Clocks.monotonic() + 20_000) { scene.receiver.snapshot.isSubscribed }
         // What is rotated away before the very first look is not the agent's to read.
         try scene.startAgent()
-        try scene.warehouse.append(lines: 1)
+        try scene.writeOne()
         Demo.wait(until: Clocks.monotonic() + 20_000) { scene.receiver.snapshot.received == 1 }
         while goesOn(scene) { try scene.round() }
         try scene.startAgent()
-        try scene.warehouse.append(lines: 1)
+        try scene.writeOne()
         let lines = scene.warehouse.linesWritten
         Demo.wait(until: Clocks.monotonic() + 60_000) { scene.receiver.snapshot.received >= lines }
+        if isDrop { Demo.wait(until: Clocks.monotonic() + 10_000) { scene.filesLeft.isEmpty } }
         #expect(scene.stopAgent() == 0, name)
+        #expect(scene.filesLeft.isEmpty, name)
         let tally = scene.receiver.snapshot
         #expect(tally.received == lines && tally.others.isEmpty, "\(tally.others) \(name)")
         #expect(tally.repeated == 0 && tally.outOfOrder == 0, name)
