@@ -150,9 +150,8 @@ package struct Proposal: Sendable {
     private mutating func add(_ field: MappingField, _ role: ColumnRole, to fields: inout [Field]) {
         guard let sql = sql(role), let index = columns[role] else { return }
         let use = uses[index]
-        let todo =
-            use.sureness == .sure
-            ? nil : "\(use.sureness.words), by \(use.column.name == "c\(index + 1)" ? "its values" : "its name")"
+        let why = ColumnRole.of(use.column.name) == nil ? "its values" : "its name"
+        let todo = use.sureness == .sure ? nil : "\(use.sureness.words), by \(why)"
         fields.append(Field(field: field, sql: sql, todo: todo))
     }
 
