@@ -74,7 +74,7 @@ let package = Package(
                 "Agent", "CLinux", "Contract", "Ingest", "Inventory", "MQTT", "Outbox", "Receiver", "SQLite",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
-            path: "Benchmarks", swiftSettings: strict),
+            path: "Benchmarks", exclude: ["Fuzz"], swiftSettings: strict),
 
         .target(name: "SeededRandom", path: "Tests/SeededRandom", swiftSettings: strict),
         tests("InventoryTests", ["Inventory", "SeededRandom"]),

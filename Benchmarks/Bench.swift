@@ -74,10 +74,10 @@ struct Bench: ParsableCommand {
         try FullExports(program: program, rows: rows, directory: directory, bars: ("≤ 6", "≤ 64")).run(into: &table)
         try FullExports(program: program, rows: rows * 2, directory: directory, bars: ("≤ 12", "≤ 80"))
             .run(into: &table)
-        let few = try DropFiles(program: program, files: 100, directory: directory).run()
+        let few = try DropFiles(program: program, files: 1_000, directory: directory).run()
         let many = try DropFiles(program: program, files: files, directory: directory).run()
-        table.add("drop directory with 100 files waiting", few, "ms a file")
-        table.add("drop directory with \(files) files waiting", many, "ms a file", bar: "≤ the above")
+        table.add("drop directory with 1000 files waiting: CPU", few, "ms a file")
+        table.add("drop directory with \(files) files waiting: CPU", many, "ms a file", bar: "≤ the above")
     }
 
     private func measureSpine(_ directory: String, _ table: inout FigureTable) throws {

@@ -1,6 +1,7 @@
 import CLinux
 import Delivery
 import Glibc
+import Ingest
 import Inventory
 import Logging
 import Outbox
@@ -23,12 +24,16 @@ final class Housekeeping {
     private var nextPrune: Int64 = 0
     private var nextSign: Int64 = 0
     private var nextTrim: Int64 = 0
+    private let current: CurrentConfiguration
+    private var schedule: (minute: Int64?, value: ReconcileSchedule?) = (nil, nil)
 
     init(
-        outbox: Outbox, report: DeliveryReport, watermarks: Watermarks, stop: StopFlag, logger: Logger,
+        current: CurrentConfiguration, outbox: Outbox, report: DeliveryReport, watermarks: Watermarks, stop: StopFlag,
+        logger: Logger,
         service: ServiceNotification, pulse: Pulse
     ) {
         sampler = LagSampler(outbox: outbox, report: report, monotonic: Clocks.monotonic())
+        self.current = current
         self.service = service
         self.pulse = pulse
         self.outbox = outbox
@@ -44,6 +49,7 @@ final class Housekeeping {
             sampleLag()
             signLife()
             giveMemoryBack()
+            reconcile()
         }
         turn()
         sampleLag(isLast: true)
@@ -53,6 +59,22 @@ final class Housekeeping {
         do { try sampler.turn(now: Clocks.wall(), monotonic: Clocks.monotonic(), isLast: isLast) } catch {
             logger.error("the history of lag could not be kept", metadata: ["error": "\(error)"])
         }
+    }
+
+    /// Once a day, where the configuration says when.
+    private func reconcile() {
+        let (configuration, now) = (current.value, Clocks.wall())
+        if configuration.reconcileAt != schedule.minute {
+            let minute = configuration.reconcileAt
+            schedule = (minute, ReconcileSchedule(minute: minute, timeZone: configuration.timeZone, now: now))
+        }
+        guard schedule.value?.isDue(now) == true else { return }
+        for source in configuration.sources where source.drop?.full?.checks != nil {
+            do { try outbox.reconcile(source.name, ReconcileRequest(at: now, isFix: false), actor: "schedule") } catch {
+                logger.error("the reconciliation could not be begun", metadata: ["error": "\(error)"])
+            }
+        }
+        current.reopenSources()
     }
 
     /// Gives memory back four times a minute, and first right after the start: a burst must not stay in the resident size for

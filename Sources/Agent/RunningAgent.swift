@@ -101,9 +101,10 @@ package final class RunningAgent {
     private func start() {
         session.start()
         threads.append(
-            OwnedThread(name: "waybill-keep") { [outbox, report, watermarks, stop, service, pulse, logger] in
+            OwnedThread(name: "waybill-keep") { [current, outbox, report, watermarks, stop, service, pulse, logger] in
                 Housekeeping(
-                    outbox: outbox, report: report, watermarks: watermarks, stop: stop, logger: logger,
+                    current: current, outbox: outbox, report: report, watermarks: watermarks, stop: stop,
+                    logger: logger,
                     service: service, pulse: pulse
                 ).run()
             })

@@ -40,7 +40,7 @@ final class SourceRun {
         do {
             let beginning = SourceBeginning(
                 checkpoint: start?.checkpoint, lostWith: start?.rewind == nil ? start?.lostWith : nil,
-                decision: start?.decision)
+                decision: start?.decision, reconcile: start?.reconcile, stock: { [outbox] in try outbox.reader() })
             reader = try definition.beginning(at: start?.rewind).reader(site: site, rules: rules, beginning: beginning)
             trouble = nil
         } catch { trouble = "held: \(error)" }

@@ -105,3 +105,16 @@ package struct HoldDecision: Sendable, Equatable {
         self.isAccepted = isAccepted
     }
 }
+
+/// The last full export is to be held against the stock again, as it is now.
+package struct ReconcileRequest: Sendable, Equatable {
+    /// When it was asked for; a source answers each once.
+    package var at: Timestamp
+    /// What differs becomes what the export says.
+    package var isFix: Bool
+
+    package init(at: Timestamp, isFix: Bool) {
+        self.at = at
+        self.isFix = isFix
+    }
+}

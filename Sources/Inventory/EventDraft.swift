@@ -30,6 +30,8 @@ package struct EventDraft: Sendable, Equatable {
     package var traceparent: Traceparent
     /// For `source.loss` only.
     package var loss: SourceLoss?
+    /// For `stock.drift` only.
+    package var drift: StockDrift?
     /// For `stock.conflict` only.
     package var conflict: StockConflict?
 

@@ -134,6 +134,7 @@ package struct EventEncoder: ~Copyable {
         if let count = draft.count { counted(count, subject: draft.sku) }
         if let loss = draft.loss { lost(loss) }
         if let conflict = draft.conflict { conflicting(conflict) }
+        if let drift = draft.drift { drifting(drift, subject: draft.sku) }
         if let reason = draft.reason { explained(reason) }
         if let document = draft.document { referenced(document) }
         json.member("reverses", draft.reverses)
@@ -219,6 +220,27 @@ package struct EventEncoder: ~Copyable {
             $0.member("to", loss.to)
             $0.member("cause", loss.cause)
         }
+    }
+
+    private mutating func drifting(_ drift: StockDrift, subject: String) {
+        json.key("drift")
+        json.open(UInt8(ascii: "{"))
+        key(drift.key, subject: subject)
+        json.member("as_of", drift.asOf)
+        json.member("cause", drift.cause.rawValue)
+        json.key("figures")
+        json.open(UInt8(ascii: "["))
+        for figure in drift.figures {
+            json.open(UInt8(ascii: "{"))
+            json.member("bucket", figure.bucket.name)
+            json.member("expected", figure.expected)
+            json.member("actual", figure.actual)
+            // Both have at most 12 digits before the point: their difference may have one more.
+            json.member("difference", Quantity(unchecked: figure.actual.millionths - figure.expected.millionths))
+            json.close(UInt8(ascii: "}"))
+        }
+        json.close(UInt8(ascii: "]"))
+        json.close(UInt8(ascii: "}"))
     }
 
     private mutating func conflicting(_ conflict: StockConflict) {

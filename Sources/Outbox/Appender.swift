@@ -169,7 +169,8 @@ struct Appender {
             try lines[index].balance.apply(level, rules: rules)
             if lines[index].balance.isLessAvailable(than: before) { availableFell = true }
         }
-        for index in lines.indices { balances.put(lines[index].balance, at: places[index]) }
+        let touched = max(draft.occurredAt.milliseconds, now.milliseconds)
+        for index in lines.indices { balances.put(lines[index].balance, at: places[index], touched: touched) }
         return rules.lane(of: draft.type, availableFell: availableFell, reversing: draft.reversedType)
     }
 

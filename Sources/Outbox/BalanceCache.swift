@@ -10,6 +10,8 @@ struct BalanceCache {
         /// Of the line as the table holds it; nil: it holds none.
         var sum: LineSum?
         let leaf: UInt16
+        /// When an event touched it last, in milliseconds since 1970: its own time or its capture's, the later one.
+        var touched: Int64 = 0
         var isDirty = false
         /// The entry before of the same hash.
         let earlier: Int32?
@@ -53,9 +55,10 @@ struct BalanceCache {
         }
         // Growing would hold it twice for a moment; what is not touched costs nothing.
         if entries.capacity == 0 { entries.reserveCapacity(Self.capacity + Self.slack) }
-        if let (stored, leaf) = try Self.read(key, select) {
+        if let (stored, leaf, touched) = try Self.read(key, select) {
             let sum = BalanceLine(key: key, balance: stored).sum
-            entries.append(Entry(key: key, balance: stored, sum: sum, leaf: leaf, earlier: earlier))
+            entries.append(
+                Entry(key: key, balance: stored, sum: sum, leaf: leaf, touched: touched, earlier: earlier))
         } else {
             entries.append(Entry(key: key, balance: Balance(rules: rules), leaf: key.leaf, earlier: earlier))
         }
@@ -65,8 +68,9 @@ struct BalanceCache {
 
     subscript(place: Int) -> Balance { entries[place].balance }
 
-    mutating func put(_ balance: Balance, at place: Int) {
+    mutating func put(_ balance: Balance, at place: Int, touched: Int64) {
         undo.append((place, entries[place].balance, entries[place].isDirty))
+        entries[place].touched = max(entries[place].touched, touched)
         entries[place].balance = balance
         if !entries[place].isDirty {
             entries[place].isDirty = true
@@ -111,21 +115,22 @@ struct BalanceCache {
         }
         upsert.bind(11, balance.version)
         upsert.bind(12, Int64(entry.leaf))
+        upsert.bind(13, entry.touched)
         try upsert.run()
     }
 
     static let selectSQL = """
-        SELECT unrestricted, quarantined, damaged, blocked, allocated, in_transit, version, leaf FROM stock
+        SELECT unrestricted, quarantined, damaged, blocked, allocated, in_transit, version, leaf, touched FROM stock
         WHERE sku = ?1 AND location = ?2 AND lot = ?3 AND owner = ?4
         """
     /// The leaf of a row that is there stays as it is, and so does its index.
     static let upsertSQL = """
-        INSERT INTO stock VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+        INSERT INTO stock VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
         ON CONFLICT DO UPDATE SET unrestricted = ?5, quarantined = ?6, damaged = ?7, blocked = ?8, allocated = ?9,
-            in_transit = ?10, version = ?11
+            in_transit = ?10, version = ?11, touched = ?13
         """
 
-    private static func read(_ key: StockKey, _ select: Statement) throws -> (Balance, leaf: UInt16)? {
+    private static func read(_ key: StockKey, _ select: Statement) throws -> (Balance, leaf: UInt16, touched: Int64)? {
         defer { select.reset() }
         select.bind(1, text: key.sku)
         select.bind(2, text: key.location)
@@ -136,6 +141,6 @@ struct BalanceCache {
             let column = Int32(bucket.rawValue)
             return select.isNull(column) ? nil : select.integer(column)
         }
-        return (balance, UInt16(truncatingIfNeeded: select.integer(7)))
+        return (balance, UInt16(truncatingIfNeeded: select.integer(7)), select.integer(8))
     }
 }

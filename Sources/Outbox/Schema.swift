@@ -6,6 +6,7 @@ import SQLite
 // An event's `slot` packs where it stands: epoch ordinal (15 bits), lane (4 bits), sequence (44 bits). So appending is
 // appending, a lane's page is one range, and no second index is paid for. A lane's `kept` is what its acked events that
 // are not pruned yet hold in bytes. Days count from 1970-01-01 UTC.
+// A stock row's `touched` is when an event changed it last, in milliseconds.
 // `marks` tell by the second how far a lane was acked (`who` is empty) and receipted.
 
 enum Schema {
@@ -18,6 +19,9 @@ enum Schema {
                     try fillLeaves(connection)
                 },
                 Migration(name: "history", rewrites: false) { try $0.execute(history) },
+                Migration(name: "touched", rewrites: false) {
+                    try $0.execute("ALTER TABLE stock ADD COLUMN touched INTEGER NOT NULL DEFAULT 0")
+                },
             ], programVersion: programVersion)
     }
 

@@ -9,7 +9,7 @@ package struct SourcePause: Sendable, Equatable {
 
 // What technicians decide of a source is a fact in the outbox, so that it outlives a restart: `paused:<source>` is the
 // moment and the actor, `rewind:<source>` the first moment whose files count, until a checkpoint is stored again,
-// `decision:<source>` what was said to a held content.
+// `decision:<source>` what was said to a held content, `reconcile:<source>` the check that was asked for last.
 
 enum SourceControls {
     static func pause(of source: String, _ connection: Connection) throws -> SourcePause? {
@@ -22,6 +22,12 @@ enum SourceControls {
         let parts = try journal.fact("decision:\(source)")?.split(separator: " ", maxSplits: 1)
         guard let parts, parts.count == 2 else { return nil }
         return HoldDecision(id: String(parts[1]), isAccepted: parts[0] == "accept")
+    }
+
+    static func reconcile(of source: String, _ journal: Journal) throws -> ReconcileRequest? {
+        let parts = try journal.fact("reconcile:\(source)")?.split(separator: " ")
+        guard let parts, parts.count == 2, let at = Int64(parts[0]) else { return nil }
+        return ReconcileRequest(at: Timestamp(milliseconds: at), isFix: parts[1] == "fix")
     }
 
     static func rewind(of source: String, _ journal: Journal) throws -> Timestamp? {
@@ -51,6 +57,14 @@ extension Outbox {
         let verb = decision.isAccepted ? "accept" : "reject"
         try control(name, verb, actor: actor, now: now, outcome: "\(verb)ed \(decision.id)") { journal in
             try journal.setFact("decision:\(name)", "\(verb) \(decision.id)")
+        }
+    }
+
+    /// Has a source hold its last full export against the stock again; durable on return.
+    package func reconcile(_ name: String, _ request: ReconcileRequest, actor: String) throws {
+        let verb = request.isFix ? "fix" : "check"
+        try control(name, "reconcile", actor: actor, now: request.at, outcome: verb) { journal in
+            try journal.setFact("reconcile:\(name)", "\(request.at.milliseconds) \(verb)")
         }
     }
 

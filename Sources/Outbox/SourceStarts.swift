@@ -14,6 +14,8 @@ package struct SourceStart: Sendable, Equatable {
     package var rewind: Timestamp?
     /// What a technician said to what the source held.
     package var decision: HoldDecision?
+    /// A check that was asked for last.
+    package var reconcile: ReconcileRequest?
 
     package init(checkpoint: Checkpoint? = nil, lostWith: String? = nil) {
         self.checkpoint = checkpoint
@@ -36,6 +38,7 @@ enum SourceStarts {
             var start = SourceStart(checkpoint: checkpoint, lostWith: try journal.fact("lost_with:\(name)"))
             start.pause = try SourceControls.pause(of: name, journal.connection)
             start.decision = try SourceControls.decision(of: name, journal)
+            start.reconcile = try SourceControls.reconcile(of: name, journal)
             if checkpoint == nil { start.rewind = try SourceControls.rewind(of: name, journal) }
             starts[name] = start
         }

@@ -63,6 +63,43 @@ enum StockRows {
     }
 }
 
+extension OutboxReader: StockView {
+    private static let knownColumns =
+        "sku, location, lot, owner, unrestricted, quarantined, damaged, blocked, allocated, in_transit, version, touched"
+
+    package func known(_ key: StockKey) throws -> KnownStock? {
+        try known("WHERE (sku, location, lot, owner) = (?1, ?2, ?3, ?4)", key).first
+    }
+
+    package func known(after key: StockKey?, limit: Int) throws -> [KnownStock] {
+        let rest = "ORDER BY sku, location, lot, owner LIMIT \(limit)"
+        guard let key else { return try known(rest, nil) }
+        return try known("WHERE (sku, location, lot, owner) > (?1, ?2, ?3, ?4) \(rest)", key)
+    }
+
+    package func known(ofSKU sku: String) throws -> [KnownStock] {
+        try known("WHERE sku = ?1 LIMIT 1000", StockKey(sku: sku))
+    }
+
+    private func known(_ condition: String, _ key: StockKey?) throws -> [KnownStock] {
+        try read {
+            let select = try connection.prepare("SELECT \(Self.knownColumns) FROM stock \(condition)")
+            if let key {
+                for (index, text) in [key.sku, key.location, key.lot, key.owner].enumerated()
+                where condition.contains("?\(index + 1)") { select.bind(Int32(index + 1), text: text) }
+            }
+            var found: [KnownStock] = []
+            while try select.step() {
+                let line = StockRows.line(select)
+                found.append(
+                    KnownStock(
+                        key: line.key, balance: line.balance, touchedAt: Timestamp(milliseconds: select.integer(11))))
+            }
+            return found
+        }
+    }
+}
+
 /// A part of a snapshot, read at one moment.
 package struct StockPage: Sendable {
     package var lines: [BalanceLine]

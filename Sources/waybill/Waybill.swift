@@ -24,7 +24,7 @@ struct Waybill: ParsableCommand {
         version: WaybillVersion.text,
         subcommands: [
             StatusCommand.self, SourcesCommand.self, OutboxCommand.self, WatchCommand.self, StockCommand.self,
-            WhyCommand.self,
+            WhyCommand.self, ReconcileCommand.self,
             AuditCommand.self, ReplayCommand.self, ResyncCommand.self, RejectsCommand.self, RunCommand.self,
             CheckCommand.self, TryCommand.self, ReceiveCommand.self, DemoCommand.self, DoctorCommand.self,
             SupportBundleCommand.self,

@@ -19,10 +19,13 @@ struct HousekeepingTests {
         let outbox = try Outbox(options, now: Clocks.wall())
         for page in 0..<6 { try fill(outbox, site, from: page * 1_000) }
         try outbox.acknowledge([.standard: 6_000])
+        let configuration = try Configuration.parse(
+            Demo.configuration(port: 1), file: "agent.conf", directory: directory, environment: [:])
         let (watermarks, stop) = (Watermarks(), StopFlag())
         let thread = OwnedThread(name: "test-keep") {
             Housekeeping(
-                outbox: outbox, report: DeliveryReport(now: Clocks.wall) { _ in }, watermarks: watermarks, stop: stop,
+                current: CurrentConfiguration(configuration), outbox: outbox,
+                report: DeliveryReport(now: Clocks.wall) { _ in }, watermarks: watermarks, stop: stop,
                 logger: Logger(label: "test"), service: ServiceNotification(environment: { _ in nil }), pulse: Pulse()
             ).run()
         }

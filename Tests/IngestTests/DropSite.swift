@@ -16,6 +16,9 @@ final class DropSite {
     var change: (inout SourceDefinition) -> Void = { _ in }
     private(set) var checkpoint: Checkpoint?
     var decision: HoldDecision?
+    var reconcile: ReconcileRequest?
+    /// What the ledger adds up to, for a source that checks it.
+    var stock: LedgerStock?
     /// Monotonic milliseconds.
     var clock: Int64 = 0
     private(set) var reader: (any SourceReader)?
@@ -64,7 +67,10 @@ final class DropSite {
         change(&definition)
         let site = try #require(SiteIdentity(tenant: "acme", site: "dc-7"))
         reader = try definition.reader(
-            site: site, rules: InventoryRules(), beginning: SourceBeginning(checkpoint: checkpoint, decision: decision))
+            site: site, rules: InventoryRules(),
+            beginning: SourceBeginning(
+                checkpoint: checkpoint, decision: decision, reconcile: reconcile,
+                stock: stock.map { stock in { @Sendable in stock } }))
     }
 
     /// One read; `commits` false is a crash before the outbox had it.
@@ -105,6 +111,30 @@ final class DropSite {
     func names(in directory: String) -> [String] {
         ((try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []).filter { !$0.hasPrefix(".") }.sorted()
     }
+}
+
+/// A ledger's stock in memory.
+final class LedgerStock: StockView, @unchecked Sendable {
+    // One test, one thread.
+    var lines: [StockKey: KnownStock] = [:]
+
+    func put(_ sku: String, _ location: String, _ figures: [Bucket: String], lot: String = "", touched: Int64 = 0)
+        throws
+    {
+        let key = StockKey(sku: sku, location: location, lot: lot)
+        var balance = Balance(rules: InventoryRules())
+        for (bucket, figure) in figures { balance.put(try Quantity(figure), in: bucket) }
+        lines[key] = KnownStock(key: key, balance: balance, touchedAt: Timestamp(milliseconds: touched))
+    }
+
+    func known(_ key: StockKey) throws -> KnownStock? { lines[key] }
+
+    func known(after key: StockKey?, limit: Int) throws -> [KnownStock] {
+        Array(
+            lines.values.filter { line in key.map { $0 < line.key } ?? true }.sorted { $0.key < $1.key }.prefix(limit))
+    }
+
+    func known(ofSKU sku: String) throws -> [KnownStock] { lines.values.filter { $0.key.sku == sku } }
 }
 
 /// The levels of a batch as `sku@location=figure`, zero for what is gone; rejects as `!code`.

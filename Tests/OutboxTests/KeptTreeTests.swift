@@ -117,7 +117,7 @@ struct KeptTreeTests {
             let connection = try files.connection()
             try connection.execute(
                 """
-                DROP INDEX stock_of_leaf; ALTER TABLE stock DROP COLUMN leaf; DROP TABLE marks; DROP TABLE receipts;
+                DROP INDEX stock_of_leaf; ALTER TABLE stock DROP COLUMN touched; ALTER TABLE stock DROP COLUMN leaf; DROP TABLE marks; DROP TABLE receipts;
                 DROP TABLE commands; DROP TABLE audit; DROP TABLE history;
                 DELETE FROM waybill_migrations WHERE number >= 2;
                 """)

@@ -13,6 +13,8 @@ package struct Configuration: Sendable {
     package var outbox: OutboxOptions
     package var inventory: InventoryRules
     package var sources: [SourceDefinition]
+    /// When full exports are held against the ledgers once more, in minutes after midnight; nil: with each export alone.
+    package var reconcileAt: Int64?
     /// Where the running agent answers the commands.
     package var controlSocket: String
     /// Where the local page is served, if anywhere.
@@ -54,9 +56,10 @@ extension Configuration {
 
     /// Takes from another configuration all that a reload does not change.
     mutating func keep(startOf other: Configuration) {
-        let (sources, limits) = (self.sources, outbox)
+        let (sources, limits, reconcileAt) = (self.sources, outbox, self.reconcileAt)
         self = other
         self.sources = sources
+        self.reconcileAt = reconcileAt
         outbox.limitBytes = limits.limitBytes
         outbox.reserveBytes = limits.reserveBytes
         outbox.keepMilliseconds = limits.keepMilliseconds

@@ -58,11 +58,11 @@ enum ConfigurationKeys {
     /// Values of other parts of the program's plan.
     static let laterValues: [String: Set<String>] = [
         "source.kind": ["sql", "mqtt", "amqp", "spool"],
-        "source.format.type": ["fixed", "jsonl", "xml", "x12", "edifact", "idoc"],
+        "source.format.type": ["xml", "x12", "edifact", "idoc"],
     ]
 
     static let all: [ConfigurationKey] =
-        site + mqtt + agent + http + outbox + lanes + commands + inventory + later + source
+        site + mqtt + agent + http + outbox + lanes + commands + inventory + reconcile + later + source
 
     private static let site = [
         ConfigurationKey("site", .table),
@@ -159,7 +159,14 @@ enum ConfigurationKeys {
         ConfigurationKey("inventory.unused", .texts, "[]", "buckets this WMS does not know, e.g. [\"damaged\"]"),
     ]
 
-    private static let later = ["reconcile", "availability"].map {
+    private static let reconcile = [
+        ConfigurationKey("reconcile", .table),
+        ConfigurationKey(
+            "reconcile.at", .text, "", "once a day, e.g. \"02:30\": sources with checks compare once more; unset: never"
+        ),
+    ]
+
+    private static let later = ["availability"].map {
         ConfigurationKey($0, .table, isLater: true)
     }
 
@@ -225,15 +232,24 @@ enum ConfigurationKeys {
                 "source.checks", .text, "",
                 "of a full export: the source whose stock it only checks"),
             ConfigurationKey(
-                "source.format", .table, "", "",
+                "source.format", .table, "", "others: docs/formats.md",
                 example: "{ type = \"csv\", delimiter = \";\", quote = \"\\\"\", header = true, encoding = \"cp1252\" }"
             ),
-            ConfigurationKey("source.format.type", .choice(["csv"]), "\"csv\""),
+            ConfigurationKey("source.format.type", .choice(["csv", "fixed", "jsonl"]), "\"csv\""),
             ConfigurationKey("source.format.delimiter", .text, "\",\""),
             ConfigurationKey("source.format.quote", .text, "\"\\\"\""),
             ConfigurationKey("source.format.header", .flag, "true"),
             ConfigurationKey("source.format.columns", .texts, ""),
             ConfigurationKey("source.format.encoding", .text, "\"utf-8\""),
+            ConfigurationKey("source.format.length", .number(1...1_048_576)),
+            ConfigurationKey("source.format.record_type", .text),
+            ConfigurationKey("source.format.counts", .choice(["reject", "warn", "ignore"]), "\"reject\""),
+            ConfigurationKey("source.format.record", .tables),
+            ConfigurationKey("source.format.record.type", .text),
+            ConfigurationKey("source.format.record.role", .choice(["detail", "header", "trailer"]), "\"detail\""),
+            ConfigurationKey("source.format.record.columns", .texts),
+            ConfigurationKey("source.format.record.count", .pairs),
+            ConfigurationKey("source.format.record.sum", .pairs),
             ConfigurationKey(
                 "source.lookup", .pairs, "", "tables for lookup('uom', unit): first column key, second value"),
             ConfigurationKey(

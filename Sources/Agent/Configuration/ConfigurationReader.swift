@@ -35,6 +35,8 @@ struct ConfigurationReader {
         if sources.isEmpty { root.problems.add(root.place, "at least one [[source]] is needed") }
         let lanes = weights(root.table("lanes"))
         reportTwins(sourceTables, sources)
+        reportChecks(sourceTables, sources)
+        let reconcile = reconcile(root.table("reconcile"))
         var outbox = OutboxOptions(
             directory: dataDirectory, site: site, rules: rules, programVersion: WaybillVersion.text)
         var delivery = DeliverySettings(site: site, agentVersion: WaybillVersion.text, timeZone: timeZone)
@@ -49,7 +51,7 @@ struct ConfigurationReader {
         root.finish()
         return Configuration(
             site: site, timeZone: timeZone, mqtt: mqtt, delivery: delivery, outbox: outbox, inventory: rules,
-            sources: sources, controlSocket: controlSocket, page: page,
+            sources: sources, reconcileAt: reconcile, controlSocket: controlSocket, page: page,
             unreadableCredentials: unreadable)
     }
 
@@ -59,6 +61,24 @@ struct ConfigurationReader {
         let address = PageAddress(text)
         if address == nil { table.wrong("listen", "wants an address and a port such as 127.0.0.1:8321") }
         return address
+    }
+
+    private func reconcile(_ table: ConfigurationTable) -> Int64? {
+        defer { table.finish() }
+        guard let text = table.text("at") else { return nil }
+        let minute = ReconcileSchedule.minute(text)
+        if minute == nil { table.wrong("at", "wants a time of the day such as 02:30") }
+        return minute
+    }
+
+    private func reportChecks(_ tables: [ConfigurationTable], _ sources: [SourceDefinition]) {
+        for (table, source) in zip(tables, sources) {
+            guard let checks = source.drop?.full?.checks else { continue }
+            let found = sources.first { $0.name == checks }
+            if found == nil || found?.drop?.full != nil {
+                table.wrong("checks", "\"\(checks)\" is no source that reports changes")
+            }
+        }
     }
 
     private func reportTwins(_ tables: [ConfigurationTable], _ sources: [SourceDefinition]) {
@@ -234,33 +254,6 @@ struct ConfigurationReader {
                 "reasons", "\"\(code)\" (for \(own)) is none of \(Reason.codes.sorted().joined(separator: ", "))")
         }
         return reasons
-    }
-
-    private func format(_ table: ConfigurationTable) -> FormatDefinition {
-        var format = FormatDefinition()
-        _ = table.text("type")
-        format.delimiter = byte(table, "delimiter") ?? format.delimiter
-        format.quote = byte(table, "quote") ?? format.quote
-        format.hasHeader = table.flag("header") ?? true
-        format.columns = table.texts("columns") ?? []
-        if !format.hasHeader, format.columns.isEmpty {
-            table.wrong("header", "without a header the names are needed: columns = [\"…\", …]")
-        }
-        if format.delimiter == format.quote { table.wrong("quote", "is the delimiter too") }
-        format.encoding = table.text("encoding") ?? format.encoding
-        if !TextDecoder.encodings.contains(format.encoding) {
-            table.wrong(
-                "encoding", "\"\(format.encoding)\" is none of \(TextDecoder.encodings.joined(separator: ", "))")
-        }
-        table.finish()
-        return format
-    }
-
-    private func byte(_ table: ConfigurationTable, _ key: String) -> UInt8? {
-        guard let text = table.text(key) else { return nil }
-        if text.utf8.count == 1 { return text.utf8.first }
-        table.wrong(key, "wants one ASCII character")
-        return nil
     }
 
     private func rule(_ table: ConfigurationTable) -> EventRule {

@@ -8,6 +8,7 @@ final class ConfigurationProblems {
     private(set) var asked: Set<String> = []
 
     func add(_ place: ConfigurationPlace, _ text: String) { list.append((place, text)) }
+    var count: Int { list.count }
     func ask(_ path: String) { asked.insert(path) }
 
     /// File by file, in the order of the lines.

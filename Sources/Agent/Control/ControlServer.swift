@@ -106,6 +106,7 @@ final class ControlServer {
         }
         addDoctor(to: router, desk)
         addSources(to: router, desk)
+        addReconciliation(to: router, desk)
         addRepairs(to: router, desk)
         router.get("/v1/watch") { _, _ in Response(status: .ok, body: watch(desk)) }
         return router

@@ -28,6 +28,13 @@ package struct CSVDecoder: RecordDecoder {
     package mutating func dropPending() { pending = nil }
 
     package mutating func decode(_ line: RawLine) -> DecodedItem? {
+        let item = split(line)
+        guard case .record(let record)? = item else { return item }
+        return finish(record)
+    }
+
+    /// The fields of a record, however many and whatever they are called.
+    mutating func split(_ line: RawLine) -> DecodedItem? {
         var whole = line
         if var open = pending {
             pending = nil
@@ -40,12 +47,13 @@ package struct CSVDecoder: RecordDecoder {
             }
             whole = open
         }
-        guard let plain = text.convert(whole.bytes) else {
+        guard var plain = text.convert(whole.bytes) else {
             return reject(whole.offset, whole.bytes, "encoding", "bytes that are no \(format.encoding)")
         }
+        if whole.offset == 0, plain.starts(with: TextDecoder.byteOrderMark) { plain = plain.dropFirst(3) }
         var record = Record(offset: whole.offset, bytes: whole.bytes, text: plain, fields: [])
-        guard split(&record) else { return unfinished(whole) }
-        return whole.bytes.isEmpty ? nil : finish(record)
+        guard separate(&record) else { return unfinished(whole) }
+        return whole.bytes.isEmpty ? nil : .record(record)
     }
 
     /// Cheap, and sure where it says no: a quote is ASCII, which no other encoding than EBCDIC writes with other bytes.
@@ -65,7 +73,7 @@ package struct CSVDecoder: RecordDecoder {
 
     private mutating func finish(_ record: Record) -> DecodedItem? {
         guard let columns else {
-            columns = record.values.map { $0.hasPrefix("\u{FEFF}") ? String($0.dropFirst()) : $0 }
+            columns = record.values
             return nil
         }
         guard record.fields.count == columns.count else {
@@ -88,7 +96,7 @@ package struct CSVDecoder: RecordDecoder {
     // MARK: fields
 
     /// False while a quote is open.
-    private func split(_ record: inout Record) -> Bool {
+    private func separate(_ record: inout Record) -> Bool {
         record.fields.reserveCapacity(columns?.count ?? 16)
         if record.text.withUnsafeBytes({ $0.index(of: format.quote, from: 0) < $0.count }) { return unquote(&record) }
         let delimiter = format.delimiter

@@ -26,9 +26,11 @@ package struct FormatDefinition: Sendable, Equatable {
 
     /// Begins at a file's first byte, or where a checkpoint stood. Throws `IngestError` for what cannot be read.
     package func decoder(resuming state: DecoderState? = nil) throws -> any RecordDecoder {
-        switch kind {
+        if let recordType { return try RecordGroups(format: self, typeAt: recordType, state: state?.group) }
+        return switch kind {
         case .csv: try CSVDecoder(format: self, columns: state?.columns)
-        case .fixed, .jsonl: throw IngestError("format \"\(kind.rawValue)\" is not available", hint: "use csv")
+        case .fixed: try FixedDecoder(format: self)
+        case .jsonl: try JSONLinesDecoder(format: self)
         }
     }
 }

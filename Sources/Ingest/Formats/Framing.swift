@@ -24,7 +24,10 @@ package struct Framing: Sendable, Equatable {
     }
 
     /// Bytes between a piece and the next one.
-    var separator: Int { length == nil ? unit : 0 }
+    package var separator: Int { length == nil ? unit : 0 }
+
+    /// `end(in:from:)` over bytes that are an array's.
+    package func end(of bytes: [UInt8], from start: Int) -> Int? { bytes.withUnsafeBytes { end(in: $0, from: start) } }
 
     /// The index where the piece that begins at `start` ends; nil when it is not whole.
     func end(in bytes: UnsafeRawBufferPointer, from start: Int) -> Int? {
@@ -56,7 +59,7 @@ package struct Framing: Sendable, Equatable {
     }
 
     /// Without the carriage return that Windows puts before the line feed.
-    func trimmed(_ line: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+    package func trimmed(_ line: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
         guard length == nil, line.count >= unit else { return line }
         let last = line.withUnsafeBytes { value($0, line.count - unit) }
         return last == carriageReturn ? line.dropLast(unit) : line
@@ -69,6 +72,11 @@ package struct Framing: Sendable, Equatable {
             guard unit == 2 else { return bytes.index(of: 0, from: 0) < bytes.count }
             return stride(from: 0, to: bytes.count - 1, by: 2).contains { value(bytes, $0) == 0 }
         }
+    }
+
+    /// What transfers leave behind the last record of a fixed length: a line end, or the mark that DOS ends a file with.
+    func isLeftover(_ rest: ArraySlice<UInt8>) -> Bool {
+        rest.allSatisfy { [0x0A, 0x0D, 0x15, 0x1A, 0x25].contains($0) }
     }
 
     /// A line end as the file would have it.

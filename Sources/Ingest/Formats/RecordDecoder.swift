@@ -20,8 +20,20 @@ package struct Record: Sendable, Equatable {
     package var text: ArraySlice<UInt8>
     /// Where each column's value lies in `text`; `Record.absent` where the record has none: an SQL NULL.
     package var fields: [Range<Int>]
+    /// The headers that it stands under, as the file has them with their line ends: what its own bytes do not say.
+    package var context: [UInt8] = []
+
+    package init(offset: Int64, bytes: ArraySlice<UInt8>, text: ArraySlice<UInt8>, fields: [Range<Int>]) {
+        self.offset = offset
+        self.bytes = bytes
+        self.text = text
+        self.fields = fields
+    }
 
     package static let absent = -1 ..< -1
+
+    /// What it can be read from again by itself.
+    package var repeatable: ArraySlice<UInt8> { context.isEmpty ? bytes : (context + bytes)[...] }
 
     package func value(_ column: Int) -> String {
         fields[column] == Self.absent ? "" : String(decoding: text[fields[column]], as: UTF8.self)
@@ -32,6 +44,8 @@ package struct Record: Sendable, Equatable {
 package enum DecodedItem: Sendable, Equatable {
     case record(Record)
     case reject(offset: Int64, bytes: ArraySlice<UInt8>, reason: RejectReason)
+    /// What is told and changes nothing.
+    case notice(String)
 
     static func reject(_ line: RawLine, _ code: String, _ message: String) -> DecodedItem {
         .reject(offset: line.offset, bytes: line.bytes, reason: RejectReason(code: code, message: message))
@@ -76,14 +90,4 @@ package struct DecoderState: Sendable, Equatable, Codable {
         self.columns = columns
         self.group = group
     }
-}
-
-/// Where a reader of record groups stands within them.
-package struct GroupState: Sendable, Equatable, Codable {
-    /// By record type: the header's values, as text.
-    package var headers: [String: [String]] = [:]
-    /// By trailer's record type: what has to be counted for it, by the trailer's column.
-    package var tallies: [String: [String: String]] = [:]
-
-    package init() {}
 }

@@ -18,7 +18,7 @@ enum TableFile {
             case .reject(_, _, let reason):
                 throw IngestError(
                     "table \"\(name)\" (\(path)), line \(index + 1): \(reason.message)", hint: "mend the line")
-            case nil: break
+            case .notice, nil: break
             }
         }
         guard decoder.pendingOffset == nil else {

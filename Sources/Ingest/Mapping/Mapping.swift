@@ -113,7 +113,7 @@ package final class Mapping {
         }
         return CapturedRecord(
             identity: identity ?? RecordIdentity(text: fallbackIdentity(), recordHash: hash, isTracked: false),
-            outcome: outcome, bytes: record.bytes, position: RecordPosition(object: object, offset: record.offset))
+            outcome: outcome, bytes: record.repeatable, position: RecordPosition(object: object, offset: record.offset))
     }
 
     private func events(
@@ -149,6 +149,11 @@ package final class Mapping {
         DraftBuilder(
             type: rule.rule.type, reversedType: rule.rule.reversedType, fields: fields, rules: rules,
             timeQuality: notes.timeQuality, reasons: definition.reasons, units: lookups.units)
+    }
+
+    /// The factors of a SKU's units, where there is a table of units.
+    func factors(ofSKU sku: String) -> [(numerator: Int64, denominator: Int64)] {
+        lookups.units?.factors(ofSKU: sku) ?? []
     }
 
     /// A time of the source's zone, as names of files have it; nil for what is none.

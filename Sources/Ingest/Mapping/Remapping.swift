@@ -7,16 +7,35 @@ struct Remapping {
     let mapping: Mapping
 
     func record(_ bytes: [UInt8], identity: String, position: String, now: Timestamp) throws -> CapturedRecord {
-        var decoder = try format.decoder(resuming: state)
         let place = RecordPosition(position)
-        switch decoder.decode(RawLine(offset: place.offset, bytes: bytes[...])) {
+        switch try decoded(bytes, at: place.offset) {
         case .record(let record):
             return mapping.map(record, fallbackIdentity: identity, object: place.object, capturedAt: now)
         case .reject(_, _, let reason): return rejected(reason, bytes, identity, place)
+        case .notice(let text): return rejected(RejectReason(code: "count", message: text), bytes, identity, place)
         case nil:
             let reason = RejectReason(code: "incomplete", message: "the bytes are no whole record")
             return rejected(reason, bytes, identity, place)
         }
+    }
+
+    /// A reject's own record: what stands under headers brings them, and needs none that the file is at now.
+    private func decoded(_ bytes: [UInt8], at offset: Int64) throws -> DecodedItem? {
+        guard format.recordType != nil else {
+            var decoder = try format.decoder(resuming: state)
+            return decoder.decode(RawLine(offset: offset, bytes: bytes[...]))
+        }
+        var decoder = try format.decoder()
+        var item: DecodedItem?
+        var start = 0
+        while start < bytes.count {
+            let end = decoder.framing.end(of: bytes, from: start) ?? bytes.count
+            item = decoder.decode(RawLine(offset: 0, bytes: decoder.framing.trimmed(bytes[start..<end])))
+            start = end + decoder.framing.separator
+        }
+        guard case .record(var record)? = item else { return item }
+        record.offset = offset
+        return .record(record)
     }
 
     private func rejected(

@@ -41,6 +41,10 @@ struct UnitTable {
         }
     }
 
+    func factors(ofSKU sku: String) -> [(numerator: Int64, denominator: Int64)] {
+        (factors[sku] ?? [:]).values.map { ($0.numerator, $0.denominator) }
+    }
+
     /// Throws for a unit that the master data does not know of this SKU: a guess would count wrong.
     func factor(sku: String, unit: String) throws(InventoryError) -> Factor {
         guard let factor = factors[sku]?[unit] else {

@@ -35,7 +35,9 @@ package final class SampleReader {
     package func next() throws -> CapturedRecord? {
         while waiting.isEmpty, !isDone {
             var records: [CapturedRecord] = []
-            isDone = try !stream.read(bytes: Self.pieceBytes) { records.append(try captured($0, $1)) }
+            isDone = try !stream.read(bytes: Self.pieceBytes) { item, columns in
+                if let record = try captured(item, columns) { records.append(record) }
+            }
             waiting = records[...]
         }
         return waiting.popFirst()
@@ -44,13 +46,14 @@ package final class SampleReader {
     /// Columns of what was read that no expression names.
     package var unusedColumns: [String] { columns.filter { !mapping.names($0) } }
 
-    private func captured(_ item: DecodedItem, _ columns: [String]) throws -> CapturedRecord {
+    private func captured(_ item: DecodedItem, _ columns: [String]) throws -> CapturedRecord? {
         self.columns = columns
         switch item {
         case .record(let record):
             try mapping.compile(columns: columns)
             return mapping.map(
                 record, fallbackIdentity: "sample:\(record.offset)", object: name, capturedAt: now)
+        case .notice: return nil
         case .reject(let offset, let bytes, let reason):
             return CapturedRecord(
                 identity: RecordIdentity(

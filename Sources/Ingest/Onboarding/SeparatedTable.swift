@@ -29,7 +29,7 @@ enum SeparatedTable {
             switch decoder.decode(line) {
             case .record(let record): rows.append(record.values)
             case .reject: others += 1
-            case nil: break
+            case .notice, nil: break
             }
         }
         return decoder.columns.map { ($0, rows, others) }

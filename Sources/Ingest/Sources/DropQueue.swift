@@ -23,7 +23,10 @@ struct DropQueue {
 
     private let settings: DropSettings
     private var waiting: [DropEntry] = []
-    var entries: [DropEntry] { waiting }
+    /// Before it all were taken; behind it those of `taken` were.
+    private var head = 0
+    private var taken: Set<String> = []
+    var entries: [DropEntry] { waiting[head...].filter { !taken.contains($0.name) } }
     /// By name: what it looked like, and since when (monotonic milliseconds).
     private var standing: [String: (stamp: String, since: Int64)] = [:]
     private var markers: [String: Int64] = [:]
@@ -37,10 +40,12 @@ struct DropQueue {
         self.last = last
     }
 
-    var isEmpty: Bool { waiting.isEmpty }
+    var isEmpty: Bool { head == waiting.count }
 
     mutating func show(_ listing: DropListing, monotonic: Int64) {
         waiting = listing.entries
+        head = 0
+        taken = []
         markers = listing.markers
         var now: [String: (stamp: String, since: Int64)] = [:]
         for entry in waiting {
@@ -52,8 +57,8 @@ struct DropQueue {
 
     /// It was read, refused or set aside: it is not given again.
     mutating func take(_ unit: DropUnit) {
-        let names = Set(unit.entries.map(\.name))
-        waiting.removeAll { names.contains($0.name) }
+        for entry in unit.entries { taken.insert(entry.name) }
+        while head < waiting.count, taken.remove(waiting[head].name) != nil { head += 1 }
         if let sequence = unit.entries[0].said.sequence {
             last = (
                 max(sequence, last?.date == unit.entries[0].said.date ? last?.sequence ?? 0 : 0),
@@ -65,8 +70,12 @@ struct DropQueue {
 
     mutating func next(monotonic: Int64) -> Next {
         var passed: [String] = []
-        var position = 0
+        var position = head
         while position < waiting.count {
+            if taken.contains(waiting[position].name) {
+                position += 1
+                continue
+            }
             let unit = unit(at: position)
             guard let reason = obstacle(unit, monotonic) else {
                 var ready = DropUnit(entries: unit)

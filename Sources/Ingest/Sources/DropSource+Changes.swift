@@ -91,6 +91,7 @@ extension DropSource {
             maxRecords: Self.mostRecords)
         let before = reading.followed.position.offset
         records += try reading.followed.read(reader, isFinal: true, isLastLook: true)
+        result.notices += reading.followed.takeNotices()
         result.notices += NewColumns.told(state.columns, reading.followed.position.columns, in: content.name)
         state.columns = reading.followed.position.columns
         if reading.followed.position.offset != before {

@@ -34,7 +34,11 @@ extension DropSource {
             state.asOf = max(state.asOf, sortableTime(of: content, full))
             state.columns = comparing.columns
             let time = time(of: content, full)
+            lastExport = "\(content.name)\u{1F}\(content.hash)\u{1F}\(time.moment.milliseconds)"
             finish(content.unit, hash: content.hash, .read, chore: choreAfter(content.unit))
+            if full.checks != nil {
+                return beginCheck(content.name, hash: content.hash, asOf: time.moment, round.now, isFix: false)
+            }
             state.telling = DropState.Telling(
                 export: content.name, hash: content.hash, generation: round.memory.generation,
                 asOf: time.moment.milliseconds, isTimeOfFile: time.isOfFile, after: "")
@@ -58,7 +62,7 @@ extension DropSource {
         start(.telling)
     }
 
-    private func record(of level: StockLevel, _ telling: DropState.Telling, _ now: Timestamp) -> CapturedRecord {
+    func record(of level: StockLevel, _ telling: DropState.Telling, _ now: Timestamp) -> CapturedRecord {
         let text = "level:\(level.key.joined):\(telling.hash):\(telling.generation)"
         let figures = level.buckets.sorted { $0.key.rawValue < $1.key.rawValue }.map { "\($0.key.name)=\($0.value)" }
         let hash = Digest(sha256: text + figures.joined(separator: ","))

@@ -52,6 +52,7 @@ package final class DropSource: SourceReader {
         case comparing(FullImport)
         case reading(DropReading)
         case telling
+        case checking
     }
 
     private static let lookInterval: Int64 = 1_000
@@ -139,6 +140,7 @@ package final class DropSource: SourceReader {
                 "what this source remembered is gone: files up to \(object) count as read, the next full export is new")
             state.reading = nil
             state.telling = nil
+            state.checking = nil
             try memory.put("up_to", text: state.upTo)
         }
         floor = try memory.text("up_to") ?? ""
@@ -157,7 +159,9 @@ package final class DropSource: SourceReader {
 
     /// Lets go of rows that died, in quiet moments.
     private func settle(_ memory: SourceMemory, _ result: inout PipelineRead) throws {
-        guard !isSettled, state.telling == nil, committedGeneration == memory.generation else { return }
+        guard !isSettled, state.telling == nil, state.checking == nil, committedGeneration == memory.generation else {
+            return
+        }
         isSettled = try memory.settle(committedGeneration)
         if !isSettled { result.more = true }
     }
@@ -178,6 +182,7 @@ package final class DropSource: SourceReader {
         case .comparing(let comparing): try compare(comparing, round, &records, &result)
         case .reading(let reading): try read(reading, round, &records, &result)
         case .telling: try tell(round, &records)
+        case .checking: try check(round, &records, &result)
         }
     }
 
@@ -186,6 +191,8 @@ package final class DropSource: SourceReader {
         _ round: DropRound, _ records: inout [CapturedRecord], _ result: inout PipelineRead
     ) throws {
         if state.telling != nil { return start(.telling) }
+        if state.checking != nil { return start(.checking) }
+        if state.reading == nil { try beginAskedCheck(round) }
         guard state.reading != nil else { return }
         try look(round, &result)
         guard listedAt != .min else { return }
@@ -235,6 +242,8 @@ package final class DropSource: SourceReader {
     private var isCut = false
     /// Whether the last file that was begun has no end of its last line.
     private var endsOpen: Bool?
+    /// Name, hash and time of the full export that this batch ends with.
+    var lastExport: String?
 
     /// A stop may have come between a commit and what was to follow it.
     private func catchUp(_ left: [DropEntry], _ memory: SourceMemory) throws {
@@ -320,6 +329,9 @@ package final class DropSource: SourceReader {
         work = nil
     }
 
+    var reconcileRequest: ReconcileRequest? { beginning.reconcile }
+    var stockView: (() throws -> any StockView)? { beginning.stock }
+
     func start(_ work: Work?) { self.work = work }
 
     private func tellPassed(
@@ -350,12 +362,14 @@ package final class DropSource: SourceReader {
     private func remember(_ memory: SourceMemory, _ now: Timestamp) throws {
         if !ended.isEmpty {
             try memory.write { generation in
+                if let lastExport { try memory.put("last_export", text: lastExport) }
                 if let endsOpen { try memory.put("open_ends", text: endsOpen ? "1" : "0") }
                 for one in ended {
                     for entry in one.unit.entries {
                         try memory.note(entry, hash: one.hash, one.outcome, at: now, generation: generation)
                     }
                 }
+                try memory.forgetOldFiles()
             }
             for one in ended { if let chore = one.chore { chores.append((memory.generation, chore)) } }
             ended.removeAll()

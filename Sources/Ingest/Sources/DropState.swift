@@ -16,6 +16,10 @@ struct DropState: Equatable, Codable {
     var reading: Reading?
     /// The full export whose changed keys are being told.
     var telling: Telling?
+    /// The export that is being held against the stock.
+    var checking: Checking?
+    /// When the last check was asked for that was begun, in milliseconds since 1970.
+    var reconciled: Int64?
     /// Names that the last header gave, for a reject that is mapped again.
     var columns: [String]?
 
@@ -38,6 +42,20 @@ struct DropState: Equatable, Codable {
         var isTimeOfFile: Bool
         /// The last key that was told.
         var after: String
+    }
+
+    struct Checking: Equatable, Codable {
+        var export: String
+        var hash: String
+        /// Milliseconds since 1970.
+        var asOf: Int64
+        var isFix: Bool
+        /// The keys that only the ledger knows.
+        var isSecondPass: Bool
+        var after: String
+        var compared: Int64
+        var left: Int64
+        var baselines: Int64
     }
 
     init() {}

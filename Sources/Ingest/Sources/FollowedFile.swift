@@ -17,6 +17,8 @@ final class FollowedFile {
     private(set) var position: TailPosition
     /// When it grew last, monotonic milliseconds.
     private(set) var lastGrowth: Int64
+    /// What its format had to say since the last look.
+    private var notices: [String] = []
     private var decoder: any RecordDecoder
     private var lastSize: Int64
     private var hole: (offset: Int64, since: Int64)?
@@ -44,22 +46,35 @@ final class FollowedFile {
 
     /// Skips what is there: only its header is read, and a torn last line is left to be read when it is whole.
     func skipToEnd(_ reader: RecordReader) throws {
-        let head = wholeUnits(at: 0, most: Self.longestLine)
-        var start = 0
-        while position.lineage.isEmpty {
-            guard let end = head.withUnsafeBytes({ ends.end(in: $0, from: start) }) else { break }
-            let item = decoder.decode(RawLine(offset: Int64(start), bytes: ends.trimmed(head[start..<end])))
-            if case .record(let first)? = item { nameLineage(first) }
-            start = end + ends.separator
-        }
-        decoder.dropPending()
+        passOver()
         if let columns = decoder.columns { try reader.mapping.compile(columns: columns) }
         // The last line may be torn: its first byte is where the last line end was.
         let size = file.size - file.size % Int64(ends.unit)
-        let tail = max(0, size - Int64(Self.longestLine))
-        let last = file.read(at: tail, most: Self.longestLine)
+        var tail = max(0, size - Int64(Self.longestLine))
+        if let length = ends.length { tail -= tail % Int64(length) }
+        let last = file.read(at: tail, most: Int(size - tail))
         position.offset = tail + Int64(last.withUnsafeBytes { ends.afterLast(in: $0) })
         mark()
+    }
+
+    /// Up to the first record, which names the lineage; of record groups all that is there, since what follows stands
+    /// under the headers before it.
+    private func passOver() {
+        var offset: Int64 = 0
+        let isGrouped = decoder.state.group != nil
+        while position.lineage.isEmpty || isGrouped {
+            let bytes = wholeUnits(at: offset, most: Self.longestLine)
+            var start = 0
+            while let end = ends.end(of: bytes, from: start), position.lineage.isEmpty || isGrouped {
+                let line = RawLine(offset: offset + Int64(start), bytes: ends.trimmed(bytes[start..<end]))
+                if case .record(let first)? = decoder.decode(line), position.lineage.isEmpty { nameLineage(first) }
+                start = end + ends.separator
+            }
+            let next = decoder.pendingOffset ?? offset + Int64(start)
+            decoder.dropPending()
+            if next == offset { break }
+            offset = next
+        }
     }
 
     /// Reads on. `isFinal`: nothing will follow, so a last line without its newline is whole; `isLastLook`: what is a
@@ -99,6 +114,16 @@ final class FollowedFile {
         var bytes = file.read(at: offset, most: most)
         bytes.removeLast(bytes.count % ends.unit)
         return bytes
+    }
+
+    func takeNotices() -> [String] {
+        defer { notices = [] }
+        return notices
+    }
+
+    /// What is missing where the file ends for good.
+    func end() -> CapturedRecord? {
+        decoder.finish().map { reject(position.offset, [], $0.code, $0.message) }
     }
 
     // MARK: bytes to lines
@@ -141,7 +166,7 @@ final class FollowedFile {
             if let open = decoder.pendingOffset {
                 let rest = bytes[Int(open - start)...].prefix(4_096)
                 records.append(reject(open, rest, "quote", "a quote is open where the file ends"))
-            } else if let length = ends.length, taken < bytes.count {
+            } else if let length = ends.length, taken < bytes.count, !ends.isLeftover(bytes[taken...]) {
                 let rest = bytes[taken...]
                 records.append(
                     reject(
@@ -170,6 +195,9 @@ final class FollowedFile {
         switch item {
         case nil: return nil
         case .reject(let offset, let bytes, let reason): return reject(offset, bytes, reason.code, reason.message)
+        case .notice(let text):
+            notices.append("\(file.name): \(text)")
+            return nil
         case .record(let record):
             if position.lineage.isEmpty { nameLineage(record) }
             return reader.mapping.map(
@@ -216,8 +244,9 @@ final class FollowedFile {
         }
         position.tailLength = Int(min(position.offset, Int64(TailPosition.tailBlock)))
         position.tailHash = file.hash(from: position.offset - Int64(position.tailLength), length: position.tailLength)
-        position.columns = decoder.state.columns
-        position.group = decoder.state.group
+        let state = decoder.state
+        position.columns = state.columns
+        position.group = state.group
         position.inode = file.inode
         position.device = file.device
     }

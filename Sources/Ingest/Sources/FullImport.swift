@@ -49,6 +49,7 @@ final class FullImport {
     private var pass: UInt64 = 0
     private var passes: UInt64 = 1
     private var hasOverflowed = false
+    private var isUnreserved = true
     private var generation: Int64 = 0
     private var writer: RowWriter?
     /// Rows that could not be read, for the outbox.
@@ -57,6 +58,9 @@ final class FullImport {
     private(set) var notices: [String] = []
 
     private static let mostRejects = 1_000
+    /// So many new rows are written without their indexes, which are then made at once: in seconds, within which nothing
+    /// else is read.
+    private static let bulk = 50_000...4_000_000
     /// Of the export's bytes, each step.
     private static let stepBytes = 2 << 20
 
@@ -105,7 +109,10 @@ final class FullImport {
             try note(item, row)
         }
         if let refusal { return .refused(refusal) }
-        if more { return .more }
+        if more {
+            reserve()
+            return .more
+        }
         if let changed = content.change { return .refused(changed) }
         if pass == 0 {
             pass = 1
@@ -114,16 +121,30 @@ final class FullImport {
                 return try readAgain(.hashing)
             }
         }
-        hashes.sort()
+        hashes.sortInPlace()
         phase = .matching
         return .more
+    }
+
+    /// Growing by doubling would hold the hashes three times for a moment.
+    private func reserve() {
+        guard pass == 0, isUnreserved else { return }
+        isUnreserved = false
+        let bytes = content.parts.reduce(0) { $0 + $1.content.size }
+        let estimate = Double(hashes.count) * Double(bytes) / Double(Self.stepBytes)
+        hashes.reserveCapacity(min(mostHashes + 1, Int(estimate * 1.1)))
     }
 
     /// The rows of the next piece, with their numbers; false at the end.
     private func eachRow(_ body: (DecodedItem, UInt32, String) throws -> Void) throws -> Bool {
         var row = rows
         defer { rows = row }
+        let told = phase == .hashing && pass == 0
         return try reading.read(bytes: Self.stepBytes) { item, place in
+            if case .notice(let text) = item {
+                if told { notices.append("\(place.file): \(text)") }
+                return
+            }
             if place.part != preparedPart { try prepare(place) }
             try body(item, row, place.file)
             row += 1
@@ -174,7 +195,12 @@ final class FullImport {
         }
         try merge()
         hashes = []
-        guard pass < passes else { return try readAgain(.mapping) }
+        guard pass < passes else {
+            if Self.bulk.contains(fresh.count), fresh.count * 3 > Int(rows) {
+                try writer?.beginBulk()
+            }
+            return try readAgain(.mapping)
+        }
         pass += 1
         return try readAgain(.hashing)
     }
@@ -212,6 +238,7 @@ final class FullImport {
         }
         if more { return .more }
         if let changed = content.change { return .refused(changed) }
+        try writer?.endBulk()
         phase = .weighing
         return .more
     }
@@ -230,12 +257,13 @@ final class FullImport {
     private func take(_ item: DecodedItem, _ row: UInt32, _ file: String) throws {
         guard let hash = hasher?.hash(item, row: row), let writer else { return }
         switch item {
+        case .notice: break
         case .reject(let offset, let bytes, let reason):
             reject(bytes.prefix(4_096), offset, reason, file)
             try writer.insert(hash, .reject(reason, nil))
         case .record(let record):
             let level = mapping.level(of: record)
-            if case .reject(let reason, _) = level { reject(record.bytes, record.offset, reason, file) }
+            if case .reject(let reason, _) = level { reject(record.repeatable, record.offset, reason, file) }
             try writer.insert(hash, level)
         }
     }

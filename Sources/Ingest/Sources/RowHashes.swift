@@ -28,6 +28,35 @@ struct RowHash: Comparable {
     }
 }
 
+extension [RowHash] {
+    /// In place: the standard sort would hold half of them twice. Hashes are spread evenly, so their first byte parts
+    /// them into 256 heaps of about a size, each of which is then sorted alone.
+    mutating func sortInPlace() {
+        var ends = [Int](repeating: 0, count: 256)
+        for hash in self { ends[hash.heap] += 1 }
+        var next = ends
+        var sum = 0
+        for heap in 0..<256 {
+            next[heap] = sum
+            sum += ends[heap]
+            ends[heap] = sum
+        }
+        let starts = next
+        for heap in 0..<256 {
+            while next[heap] < ends[heap] {
+                let belongs = self[next[heap]].heap
+                if belongs != heap { swapAt(next[heap], next[belongs]) }
+                next[belongs] += 1
+            }
+        }
+        for heap in 0..<256 { self[starts[heap]..<ends[heap]].sort() }
+    }
+}
+
+extension RowHash {
+    fileprivate var heap: Int { Int(high >> 56) }
+}
+
 /// Hashes what a row means under one mapping: its values by column, not how they were quoted.
 struct RowHasher {
     /// Of the mapping and the columns: another one makes every row another.
@@ -53,6 +82,7 @@ struct RowHasher {
         case .reject(_, let bytes, let reason):
             buffer.append(contentsOf: "reject \(reason.code) ".utf8)
             buffer.append(contentsOf: bytes)
+        case .notice(let text): buffer.append(contentsOf: text.utf8)
         }
         return RowHash(Digest(sha256: buffer), row: row)
     }
@@ -61,8 +91,11 @@ struct RowHasher {
 /// Which rows of an export were not in the one before.
 struct RowSet {
     private var words: [UInt64] = []
+    private(set) var count = 0
 
+    /// Once a row.
     mutating func insert(_ row: UInt32) {
+        count += 1
         let word = Int(row / 64)
         if word >= words.count { words.append(contentsOf: repeatElement(0, count: word + 1 - words.count)) }
         words[word] |= 1 << UInt64(row % 64)

@@ -25,6 +25,25 @@ final class RowWriter {
         try connection.execute("CREATE TEMP TABLE IF NOT EXISTS gone(key TEXT PRIMARY KEY) WITHOUT ROWID")
     }
 
+    private var isBulk = false
+
+    /// Many rows come: without the indexes each of them would be put into at a random place.
+    func beginBulk() throws {
+        isBulk = true
+        try connection.execute("DROP INDEX rows_by_hash; DROP INDEX rows_by_key")
+    }
+
+    func endBulk() throws {
+        guard isBulk else { return }
+        isBulk = false
+        try connection.execute(
+            """
+            \(SourceMemory.rowIndexes)
+            INSERT OR IGNORE INTO changes
+                SELECT DISTINCT key FROM rows WHERE born = \(generation) AND kind = 0 ORDER BY key
+            """)
+    }
+
     func insert(_ hash: RowHash, _ row: LevelRow) throws {
         insertRow.bind(1, bytes: hash.bytes)
         for bucket in Bucket.allCases { insertRow.bindNull(4 + Int32(bucket.rawValue)) }
@@ -36,8 +55,10 @@ final class RowWriter {
             for (bucket, quantity) in level.buckets {
                 insertRow.bind(4 + Int32(bucket.rawValue), quantity.millionths)
             }
-            noteKey.bind(1, text: level.key.joined)
-            try noteKey.run()
+            if !isBulk {
+                noteKey.bind(1, text: level.key.joined)
+                try noteKey.run()
+            }
         case .ignored: insertRow.bind(3, 1)
         case .reject(_, let known):
             insertRow.bind(3, 2)

@@ -15,6 +15,8 @@ final class SourceMemory {
     /// Of this file, so that a checkpoint which belongs to another one is seen.
     let token: String
     private(set) var generation: Int64
+    private var insertFile: Statement?
+    private var selectReads: Statement?
 
     /// In the file that is there, as of the checkpoint; nil begins anew.
     init(path: String, token: String?, generation: Int64) throws {
@@ -47,11 +49,9 @@ final class SourceMemory {
         try connection.execute(
             """
             PRAGMA page_size = 8192;
-            PRAGMA locking_mode = EXCLUSIVE;
             PRAGMA journal_mode = TRUNCATE;
             PRAGMA synchronous = FULL;
-            PRAGMA cache_size = -8000;
-            PRAGMA temp_store = MEMORY;
+            PRAGMA cache_size = -6000;
             \(schema)
             """)
         return connection
@@ -68,16 +68,24 @@ final class SourceMemory {
         CREATE TABLE IF NOT EXISTS rows(id INTEGER PRIMARY KEY, hash BLOB NOT NULL, key TEXT, kind INTEGER NOT NULL,
             unrestricted INTEGER, quarantined INTEGER, damaged INTEGER, blocked INTEGER, allocated INTEGER,
             in_transit INTEGER, born INTEGER NOT NULL, died INTEGER NOT NULL);
-        CREATE INDEX IF NOT EXISTS rows_by_hash ON rows(hash, died);
-        CREATE INDEX IF NOT EXISTS rows_by_key ON rows(key);
+        \(rowIndexes)
         CREATE INDEX IF NOT EXISTS dead_rows ON rows(died) WHERE died > 0;
         CREATE INDEX IF NOT EXISTS blind_rows ON rows(kind) WHERE kind = 2;
         CREATE TABLE IF NOT EXISTS changes(key TEXT PRIMARY KEY) WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS drifts(key TEXT PRIMARY KEY, generation INTEGER NOT NULL, figures TEXT NOT NULL,
+            cause TEXT NOT NULL, export TEXT NOT NULL, as_of INTEGER NOT NULL, since INTEGER NOT NULL) WITHOUT ROWID;
+        """
+
+    static let rowIndexes = """
+        CREATE INDEX IF NOT EXISTS rows_by_hash ON rows(hash, died);
+        CREATE INDEX IF NOT EXISTS rows_by_key ON rows(key);
         """
 
     private func begin() throws {
         try connection.transaction {
-            for table in ["meta", "files", "rows", "changes"] { try connection.execute("DELETE FROM \(table)") }
+            for table in ["meta", "files", "rows", "changes", "drifts"] {
+                try connection.execute("DELETE FROM \(table)")
+            }
             try put("token", text: token)
             try put("generation", 0)
             try put("floor", 0)
@@ -89,6 +97,7 @@ final class SourceMemory {
         let known = generation
         try connection.transaction {
             try connection.execute("DELETE FROM files WHERE generation > \(known)")
+            try connection.execute("DELETE FROM drifts WHERE generation > \(known)")
             if try connection.integer("SELECT value FROM meta WHERE name = 'rows'") > known {
                 try connection.execute("DELETE FROM rows WHERE born > \(known)")
                 try connection.execute("UPDATE rows SET died = 0 WHERE died > \(known)")
@@ -120,6 +129,7 @@ final class SourceMemory {
     func finishLong() throws {
         try put("generation", generation + 1)
         try put("rows", generation + 1)
+        try put("rows_generation", text: "\(generation + 1)")
         try connection.execute("COMMIT")
         generation += 1
     }
@@ -169,8 +179,11 @@ extension SourceMemory {
 
     /// Within `write`.
     func note(_ entry: DropEntry, hash: String, _ outcome: FileOutcome, at now: Timestamp, generation: Int64) throws {
-        let insert = try connection.prepare(
-            "INSERT INTO files(generation, name, stamp, hash, at, outcome) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")
+        let insert =
+            try insertFile
+            ?? connection.prepare(
+                "INSERT INTO files(generation, name, stamp, hash, at, outcome) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")
+        insertFile = insert
         insert.bind(1, generation)
         insert.bind(2, text: entry.name)
         insert.bind(3, text: entry.stamp)
@@ -178,7 +191,11 @@ extension SourceMemory {
         insert.bind(5, now.milliseconds)
         insert.bind(6, text: outcome.rawValue)
         try insert.run()
-        try connection.execute("DELETE FROM files WHERE n <= \(connection.lastInsertRowID - Int64(Self.mostFiles))")
+    }
+
+    /// Forgets the oldest files beyond `mostFiles`; within `write`.
+    func forgetOldFiles() throws {
+        try connection.execute("DELETE FROM files WHERE n <= (SELECT max(n) FROM files) - \(Self.mostFiles)")
     }
 
     /// The stamps of all files that are not to be read again, each as a hash of 64 bits: a directory may hold 100,000.
@@ -198,17 +215,13 @@ extension SourceMemory {
 
     /// The latest file that was read with this content, and how many there were.
     func reads(of hash: String) throws -> (name: String, at: Timestamp, count: Int64)? {
-        let select = try connection.prepare(
-            "SELECT name, max(at), count(*) FROM files WHERE hash = ?1 AND outcome = 'read'")
+        let select =
+            try selectReads
+            ?? connection.prepare("SELECT name, max(at), count(*) FROM files WHERE hash = ?1 AND outcome = 'read'")
+        selectReads = select
+        defer { select.reset() }
         select.bind(1, text: hash)
         guard try select.step(), let name = select.text(0) else { return nil }
         return (name, Timestamp(milliseconds: select.integer(1)), select.integer(2))
-    }
-
-    /// Whether a file of this name was read with another content.
-    func wasRead(_ name: String) throws -> Bool {
-        let select = try connection.prepare("SELECT 1 FROM files WHERE name = ?1 AND outcome = 'read' LIMIT 1")
-        select.bind(1, text: name)
-        return try select.step()
     }
 }

@@ -119,10 +119,11 @@ package final class SourcePipeline: SourceReader {
         let start = open.position.offset
         let mayFlush = definition.flushAfter.map { reader.monotonic - open.lastGrowth >= $0 } ?? false
         records += try open.read(reader, isFinal: mayFlush && !open.isDrained)
+        result.notices += open.takeNotices()
         let hasMoved = open.position.offset != start
         if hasMoved { result.more = true }
         if !hasMoved, let next = nextFile(after: open, &result) {
-            try linger(open, reader, &records)
+            try linger(open, reader, &records, &result)
             current = try follow(next, at: .beginning(after: open.position), reader)
             result.more = true
         }
@@ -201,10 +202,12 @@ package final class SourcePipeline: SourceReader {
     }
 
     /// A file that was read to its end stays open: its writer may not have closed it yet.
-    private func linger(_ open: FollowedFile, _ reader: RecordReader, _ records: inout [CapturedRecord]) throws {
+    private func linger(
+        _ open: FollowedFile, _ reader: RecordReader, _ records: inout [CapturedRecord], _ result: inout PipelineRead
+    ) throws {
         state.note(.plain(open.file), of: series, hasData: !open.position.lineage.isEmpty)
         lingering.append(open)
-        while lingering.count > TailState.mostLingering { try finish(at: 0, reader, &records) }
+        while lingering.count > TailState.mostLingering { try finish(at: 0, reader, &records, &result) }
     }
 
     private func readLingering(
@@ -218,22 +221,27 @@ package final class SourcePipeline: SourceReader {
             }
             let start = old.position.offset
             records += try old.read(reader)
+            result.notices += old.takeNotices()
             if old.position.offset != start {
                 result.more = true
             } else if reader.monotonic - old.lastGrowth >= definition.linger {
-                try finish(at: index, reader, &records)
+                try finish(at: index, reader, &records, &result)
             }
         }
     }
 
     /// Nothing more is awaited of it, so its last line is whole without a newline.
-    private func finish(at index: Int, _ reader: RecordReader, _ records: inout [CapturedRecord]) throws {
+    private func finish(
+        at index: Int, _ reader: RecordReader, _ records: inout [CapturedRecord], _ result: inout PipelineRead
+    ) throws {
         let old = lingering.remove(at: index)
         var start: Int64
         repeat {
             start = old.position.offset
             records += try old.read(reader, isFinal: true, isLastLook: true)
         } while old.position.offset != start
+        if let missing = old.end() { records.append(missing) }
+        result.notices += old.takeNotices()
         state.note(.plain(old.file), of: series, hasData: !old.position.lineage.isEmpty)
     }
 

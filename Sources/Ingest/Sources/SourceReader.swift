@@ -49,11 +49,20 @@ package struct SourceBeginning: Sendable {
     /// The damaged outbox that knew where it stood: a first start then skips nothing.
     package var lostWith: String?
     package var decision: HoldDecision?
+    /// A check that was asked for.
+    package var reconcile: ReconcileRequest?
+    /// The stock that the other sources add up to; nil: nothing can be checked.
+    package var stock: (@Sendable () throws -> any StockView)?
 
-    package init(checkpoint: Checkpoint? = nil, lostWith: String? = nil, decision: HoldDecision? = nil) {
+    package init(
+        checkpoint: Checkpoint? = nil, lostWith: String? = nil, decision: HoldDecision? = nil,
+        reconcile: ReconcileRequest? = nil, stock: (@Sendable () throws -> any StockView)? = nil
+    ) {
         self.checkpoint = checkpoint
         self.lostWith = lostWith
         self.decision = decision
+        self.reconcile = reconcile
+        self.stock = stock
     }
 }
 

@@ -1,0 +1,254 @@
+import Inventory
+import SQLite
+
+// A full export that checks the ledger's stock instead of giving it.
+
+extension DropSource {
+    private static let settleMargin: Int64 = 60_000
+    private static let pageKeys = 500
+
+    func beginCheck(_ export: String, hash: String, asOf: Timestamp, _ now: Timestamp, isFix: Bool) {
+        // A time ahead of this clock would be waited for for ever, and leave every key.
+        let moment = min(asOf.milliseconds, now.milliseconds)
+        state.checking = DropState.Checking(
+            export: export, hash: hash, asOf: moment, isFix: isFix, isSecondPass: false, after: "", compared: 0,
+            left: 0, baselines: 0)
+        start(.checking)
+    }
+
+    /// A check that a technician or the schedule asked for, of the last export against the stock as it is now.
+    func beginAskedCheck(_ round: DropRound) throws {
+        guard let asked = reconcileRequest, asked.at.milliseconds > state.reconciled ?? 0 else { return }
+        state.reconciled = asked.at.milliseconds
+        guard let last = try round.memory.text("last_export")?.split(separator: "\u{1F}").map(String.init),
+            last.count == 3, let asOf = Int64(last[2])
+        else { return }
+        beginCheck(last[0], hash: last[1], asOf: Timestamp(milliseconds: asOf), round.now, isFix: asked.isFix)
+    }
+
+    func check(_ round: DropRound, _ records: inout [CapturedRecord], _ result: inout PipelineRead) throws {
+        guard var checking = state.checking, let view = try stockView?() else { return start(nil) }
+        guard round.now.milliseconds >= checking.asOf + Self.settleMargin else {
+            result.more = false
+            result.status =
+                "waiting: what happened up to \(Timestamp(milliseconds: checking.asOf)) may still be on its way"
+            return
+        }
+        let pass = try CheckPass(
+            view: view, memory: round.memory,
+            comparison: StockComparison(buckets: mappedBuckets, asOf: Timestamp(milliseconds: checking.asOf)))
+        let found =
+            checking.isSecondPass
+            ? try pass.ledgerKeys(after: checking.after, limit: Self.pageKeys)
+            : try pass.exportKeys(after: checking.after, limit: Self.pageKeys)
+        try round.memory.write { generation in
+            for (key, finding) in found.findings {
+                try tell(finding, of: key, &checking, pass, generation, round, &records)
+            }
+        }
+        if let last = found.last {
+            checking.after = last
+            state.checking = checking
+            return start(.checking)
+        }
+        guard checking.isSecondPass else {
+            checking.isSecondPass = true
+            checking.after = ""
+            state.checking = checking
+            return start(.checking)
+        }
+        try endCheck(checking, round, &result)
+    }
+
+    private func endCheck(_ checking: DropState.Checking, _ round: DropRound, _ result: inout PipelineRead) throws {
+        state.checking = nil
+        let drifting = try round.memory.connection.integer("SELECT count(*) FROM drifts")
+        let words = [
+            checking.export, "\(checking.asOf)", "\(round.now.milliseconds)", "\(checking.compared)",
+            "\(checking.left)",
+            "\(checking.baselines)", "\(drifting)",
+        ]
+        try round.memory.write { _ in try round.memory.put("checked", text: words.joined(separator: "\u{1F}")) }
+        if drifting > 0 { result.notices.append("\(checking.export): \(drifting) keys differ; waybill reconcile") }
+        start(nil)
+    }
+
+    private func tell(
+        _ finding: Finding, of key: StockKey, _ checking: inout DropState.Checking, _ pass: CheckPass,
+        _ generation: Int64, _ round: DropRound, _ records: inout [CapturedRecord]
+    ) throws {
+        checking.compared += 1
+        switch finding {
+        case .equal: try pass.forget(key)
+        case .left: checking.left += 1
+        case .baseline(let level):
+            checking.baselines += 1
+            records.append(record(of: level, telling(checking, generation), round.now))
+        case .drift(let drift) where checking.isFix:
+            let figures = drift.figures.map { ($0.bucket, $0.actual) }
+            let level = StockLevel(key: key, buckets: Dictionary(uniqueKeysWithValues: figures))
+            records.append(record(of: level, telling(checking, generation), round.now))
+            try pass.forget(key)
+        case .drift(var drift):
+            drift.cause = try pass.cause(of: drift, factors: mapping.factors(ofSKU: key.sku))
+            let isNews = try pass.note(drift, export: checking.export, generation: generation, now: round.now)
+            if isNews { records.append(record(of: drift, checking, round.now)) }
+        }
+    }
+
+    private func telling(_ checking: DropState.Checking, _ generation: Int64) -> DropState.Telling {
+        DropState.Telling(
+            export: checking.export, hash: checking.hash, generation: generation, asOf: checking.asOf,
+            isTimeOfFile: false, after: "")
+    }
+
+    private func record(of drift: StockDrift, _ checking: DropState.Checking, _ now: Timestamp) -> CapturedRecord {
+        let figures = drift.figures.map { "\($0.bucket.name):\($0.expected):\($0.actual)" }.joined(separator: ",")
+        let text = "drift:\(drift.key.joined):\(checking.hash):\(figures)"
+        let hash = Digest(sha256: text)
+        let identity = RecordIdentity(text: text, recordHash: hash, isTracked: false)
+        let derived = EventID.derive(site: site, source: name, record: identity, type: .drift, n: 0)
+        let origin = Origin(
+            source: name, kind: "drop", object: checking.export, position: "full", key: nil, recordHash: hash)
+        var draft = EventDraft(
+            id: derived.id, type: .drift, sku: drift.key.sku, origin: origin, occurredAt: drift.asOf,
+            timeQuality: .resolved, capturedAt: now, mappingVersion: mapping.version, traceparent: derived.traceparent)
+        draft.drift = drift
+        return CapturedRecord(
+            identity: identity, outcome: .events([draft]), bytes: [],
+            position: RecordPosition(object: checking.export, offset: 0))
+    }
+
+    private var mappedBuckets: Set<Bucket> {
+        let fields: [(MappingField, Bucket)] = [
+            (.unrestricted, .unrestricted), (.quarantined, .quarantined), (.damaged, .damaged), (.blocked, .blocked),
+            (.allocated, .allocated), (.inTransit, .inTransit),
+        ]
+        let named = definition.mapping.rules.reduce(into: Set<MappingField>()) { $0.formUnion($1.expressions.keys) }
+        return Set(fields.filter { named.contains($0.0) }.map(\.1))
+    }
+}
+
+/// One page of a check, with the statements that it needs.
+struct CheckPass {
+    let view: any StockView
+    let memory: SourceMemory
+    let comparison: StockComparison
+
+    struct Page {
+        var findings: [(key: StockKey, finding: Finding)] = []
+        /// Nil: there is none after it.
+        var last: String?
+    }
+
+    func exportKeys(after: String, limit: Int) throws -> Page {
+        let select = try memory.connection.prepare(
+            "SELECT DISTINCT key FROM rows WHERE key > ?1 AND kind = 0 AND died = 0 ORDER BY key LIMIT ?2")
+        select.bind(1, text: after)
+        select.bind(2, Int64(limit))
+        var page = Page()
+        while try select.step() {
+            let text = select.text(0) ?? ""
+            page.last = text
+            guard let key = StockKey(joined: text) else { continue }
+            let figures = try memory.figures(of: text)
+            page.findings.append((key, comparison.finding(key, export: figures, ledger: try view.known(key))))
+        }
+        return page
+    }
+
+    /// Keys that the export does not name: it says that there is nothing.
+    func ledgerKeys(after: String, limit: Int) throws -> Page {
+        var page = Page()
+        for known in try view.known(after: StockKey(joined: after), limit: limit) {
+            page.last = known.key.joined
+            guard try memory.figures(of: known.key.joined).isEmpty else { continue }
+            page.findings.append((known.key, comparison.finding(known.key, export: [:], ledger: known)))
+        }
+        return page
+    }
+
+    // MARK: what differs
+
+    func cause(of drift: StockDrift, factors: [(numerator: Int64, denominator: Int64)]) throws -> StockDrift.Cause {
+        let known = try view.known(ofSKU: drift.key.sku)
+        let ledger = Dictionary(uniqueKeysWithValues: known.map { ($0.key, figures(of: $0.balance)) })
+        let before = try memory.figuresBefore(of: drift.key.joined)
+        return DriftCause(
+            export: try memory.figures(ofSKU: drift.key.sku), ledger: ledger, factors: factors, before: before
+        ).cause(of: drift)
+    }
+
+    private func figures(of balance: Balance) -> [Bucket: Quantity] {
+        var figures: [Bucket: Quantity] = [:]
+        for bucket in Bucket.allCases where comparison.buckets.contains(bucket) { figures[bucket] = balance[bucket] }
+        return figures
+    }
+
+    /// False when the same difference was told before. Within `SourceMemory.write`.
+    func note(_ drift: StockDrift, export: String, generation: Int64, now: Timestamp) throws -> Bool {
+        let figures = drift.figures.map { "\($0.bucket.name) \($0.expected) \($0.actual)" }.joined(separator: ",")
+        let key = drift.key.joined
+        let select = try memory.connection.prepare("SELECT figures, since FROM drifts WHERE key = ?1")
+        select.bind(1, text: key)
+        let isKnown = try select.step()
+        let (told, since) = isKnown ? (select.text(0), select.integer(1)) : (nil, now.milliseconds)
+        select.reset()
+        let put = try memory.connection.prepare("INSERT OR REPLACE INTO drifts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")
+        put.bind(1, text: key)
+        put.bind(2, generation)
+        put.bind(3, text: figures)
+        put.bind(4, text: drift.cause.rawValue)
+        put.bind(5, text: export)
+        put.bind(6, drift.asOf.milliseconds)
+        put.bind(7, since)
+        try put.run()
+        return told != figures
+    }
+
+    func forget(_ key: StockKey) throws {
+        let delete = try memory.connection.prepare("DELETE FROM drifts WHERE key = ?1")
+        delete.bind(1, text: key.joined)
+        try delete.run()
+    }
+}
+
+extension SourceMemory {
+    private static let sums = Bucket.allCases.map { "sum(\($0.name))" }.joined(separator: ", ")
+
+    /// What the last export says of a key; empty: it does not name it.
+    func figures(of key: String) throws -> [Bucket: Quantity] {
+        try figures("WHERE key = ?1 AND kind = 0 AND died = 0", key)
+    }
+
+    /// What the export before the last one said; nil where both say the same.
+    func figuresBefore(of key: String) throws -> [Bucket: Quantity]? {
+        let last = try Int64(text("rows_generation") ?? "0") ?? 0
+        let before = try figures(
+            "WHERE key = ?1 AND kind = 0 AND born < \(last) AND (died = 0 OR died = \(last))", key)
+        return before.isEmpty ? nil : before
+    }
+
+    private func figures(_ condition: String, _ key: String) throws -> [Bucket: Quantity] {
+        let select = try connection.prepare("SELECT \(Self.sums) FROM rows \(condition)")
+        select.bind(1, text: key)
+        guard try select.step() else { return [:] }
+        var figures: [Bucket: Quantity] = [:]
+        for bucket in Bucket.allCases where !select.isNull(Int32(bucket.rawValue)) {
+            figures[bucket] = try Quantity(millionths: select.integer(Int32(bucket.rawValue)))
+        }
+        return figures
+    }
+
+    func figures(ofSKU sku: String) throws -> [StockKey: [Bucket: Quantity]] {
+        let select = try connection.prepare(
+            "SELECT DISTINCT key FROM rows WHERE key >= ?1 AND key < ?2 AND kind = 0 AND died = 0 LIMIT 1000")
+        select.bind(1, text: sku + "\u{1F}")
+        select.bind(2, text: sku + "\u{20}")
+        var keys: [String] = []
+        while try select.step() { keys.append(select.text(0) ?? "") }
+        var all: [StockKey: [Bucket: Quantity]] = [:]
+        for text in keys { if let key = StockKey(joined: text) { all[key] = try figures(of: text) } }
+        return all
+    }
+}

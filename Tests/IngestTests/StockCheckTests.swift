@@ -1,0 +1,150 @@
+import Foundation
+import Ingest
+import Inventory
+import Testing
+
+struct StockCheckTests {
+    private let site: DropSite
+    private let stock = LedgerStock()
+    private let header = "item;bin;lot;qty;bad\n"
+
+    init() throws {
+        site = try DropSite()
+        site.pattern = "stock_{yyyyMMddHHmm}.csv"
+        site.makeFull { $0.checks = "moves" }
+        site.fields[.lot] = "lot"
+        site.fields[.damaged] = "decimal(bad)"
+        site.stock = stock
+        // 12:00 in Berlin, an hour after the export's time.
+        site.now = try #require(Timestamp(rfc3339: "2026-11-26T11:00:00Z"))
+    }
+
+    private func dump(_ rows: [String], hour: Int = 11) throws {
+        try site.drop(
+            header + rows.map { $0 + "\n" }.joined(), as: "stock_20261126\(hour < 10 ? "0" : "")\(hour)00.csv")
+    }
+
+    private func drifts(_ records: [CapturedRecord]) -> [StockDrift] {
+        records.flatMap { record in
+            if case .events(let drafts) = record.outcome { drafts.compactMap(\.drift) } else { [StockDrift]() }
+        }
+    }
+
+    private func told(_ records: [CapturedRecord]) -> [String] {
+        drifts(records).map { drift in
+            let figures = drift.figures.map { "\($0.bucket.name) \($0.expected)>\($0.actual)" }
+            return
+                "\(drift.key.sku)@\(drift.key.location)/\(drift.key.lot) \(figures.joined(separator: " ")) \(drift.cause.rawValue)"
+        }
+    }
+
+    @Test func `stock that agrees says nothing, and the export posts nothing`() throws {
+        try stock.put("S1", "A", [.unrestricted: "5", .damaged: "0"])
+        try dump(["S1;A;;5;0"])
+        #expect(levels(try site.drain()).isEmpty)
+    }
+
+    @Test
+    func `a difference is told once with both figures, again when it is another one, and no more when it is gone`()
+        throws
+    {
+        try stock.put("S1", "A", [.unrestricted: "5", .damaged: "0"])
+        try dump(["S1;A;;8;0"], hour: 9)
+        let first = try site.drain()
+        #expect(told(first) == ["S1@A/ unrestricted 5>8 unknown"])
+        #expect(drifts(first)[0].asOf == Timestamp(rfc3339: "2026-11-26T08:00:00Z"))
+        try dump(["S1;A;;8;0", "S2;A;;0;0"], hour: 10)
+        #expect(told(try site.drain()).isEmpty)
+        try dump(["S1;A;;9;0", "S2;A;;0;0"], hour: 11)
+        #expect(told(try site.drain()) == ["S1@A/ unrestricted 5>9 unknown"])
+    }
+
+    @Test func `a key that was touched within a quarter of an hour before the export is left for the next one`() throws
+    {
+        let asOf = try #require(Timestamp(rfc3339: "2026-11-26T10:00:00Z")).milliseconds
+        try stock.put("S1", "A", [.unrestricted: "5", .damaged: "0"], touched: asOf - 14 * 60_000)
+        try stock.put("S2", "A", [.unrestricted: "5", .damaged: "0"], touched: asOf - 16 * 60_000)
+        try dump(["S1;A;;8;0", "S2;A;;8;0"])
+        #expect(told(try site.drain()) == ["S2@A/ unrestricted 5>8 unknown"])
+    }
+
+    @Test func `an export of just now waits until what is on its way has arrived`() throws {
+        site.now = try #require(Timestamp(rfc3339: "2026-11-26T10:00:30Z"))
+        try stock.put("S1", "A", [.unrestricted: "5", .damaged: "0"])
+        try dump(["S1;A;;8;0"])
+        #expect(told(try site.drain()).isEmpty)
+        #expect(site.last?.status.contains("may still be on its way") == true)
+        site.now = try #require(Timestamp(rfc3339: "2026-11-26T10:01:00Z"))
+        #expect(told(try site.drain()).count == 1)
+    }
+
+    @Test func `a bucket that the ledger does not know takes the export's figure as its baseline`() throws {
+        try stock.put("S1", "A", [.unrestricted: "5"])
+        try dump(["S1;A;;5;2", "S2;B;;7;0"])
+        #expect(levels(try site.drain()) == ["S1@A=2", "S2@B=7,0"])
+    }
+
+    @Test func `what only the ledger knows differs by all of it`() throws {
+        try stock.put("S1", "A", [.unrestricted: "5", .damaged: "0"])
+        try stock.put("S9", "Z", [.unrestricted: "3", .damaged: "0"])
+        try dump(["S1;A;;5;0"])
+        #expect(told(try site.drain()) == ["S9@Z/ unrestricted 3>0 unknown"])
+    }
+
+    @Test func `the cause is named by what else is known of the SKU`() throws {
+        try stock.put("SIGN", "A", [.unrestricted: "-5", .damaged: "0"])
+        try stock.put("STATUS", "A", [.unrestricted: "5", .damaged: "0"])
+        try stock.put("LOT", "A", [.unrestricted: "5", .damaged: "0"], lot: "L1")
+        try stock.put("BIN", "A", [.unrestricted: "5", .damaged: "0"])
+        try stock.put("UNIT", "A", [.unrestricted: "5", .damaged: "0"])
+        let units = site.directory + "/units.csv"
+        try Data("sku,uom,numerator,denominator\nUNIT,EA,1,1\nUNIT,CS,12,1\n".utf8).write(
+            to: URL(fileURLWithPath: units))
+        site.change = { $0.mapping.units = units }
+        try dump(["SIGN;A;;5;0", "STATUS;A;;3;2", "LOT;A;L2;5;0", "BIN;B;;5;0", "UNIT;A;;60;0"])
+        #expect(
+            Set(told(try site.drain())) == [
+                "SIGN@A/ unrestricted -5>5 sign_error",
+                "STATUS@A/ unrestricted 5>3 damaged 0>2 status_mismatch",
+                "LOT@A/L1 unrestricted 5>0 lot_mismatch",
+                "BIN@A/ unrestricted 5>0 location_mismatch",
+                "UNIT@A/ unrestricted 5>60 uom_factor",
+            ])
+    }
+
+    @Test func `a change of the export that the ledger has no event for is a missing event`() throws {
+        try stock.put("S1", "A", [.unrestricted: "5", .damaged: "0"])
+        try dump(["S1;A;;5;0"], hour: 9)
+        _ = try site.drain()
+        try dump(["S1;A;;4;0"], hour: 10)
+        #expect(told(try site.drain()) == ["S1@A/ unrestricted 5>4 missing_event"])
+    }
+
+    @Test func `a check that is asked for compares again, and a fix makes the stock what the export says`() throws {
+        try stock.put("S1", "A", [.unrestricted: "5", .damaged: "0"])
+        try dump(["S1;A;;8;0"], hour: 9)
+        _ = try site.drain()
+        site.restart()
+        site.reconcile = ReconcileRequest(at: Timestamp(milliseconds: 1_000), isFix: false)
+        #expect(told(try site.drain()).isEmpty)
+        site.restart()
+        site.reconcile = ReconcileRequest(at: Timestamp(milliseconds: 2_000), isFix: true)
+        #expect(levels(try site.drain()) == ["S1@A=8"])
+        site.restart()
+        #expect(levels(try site.drain()).isEmpty)
+    }
+
+    @Test func `a kill within a check tells each difference once`() throws {
+        for number in 1...1_400 { try stock.put("S\(number)", "A", [.unrestricted: "5", .damaged: "0"]) }
+        try dump((1...1_400).map { "S\($0);A;;\($0 % 2 == 0 ? 5 : 6);0" })
+        var found: [String] = []
+        for round in 0..<150 {
+            site.clock += 1_000
+            let isCrash = round % 11 == 0
+            let read = told(try site.read(commits: !isCrash).batch?.records ?? [])
+            if !isCrash { found += read }
+            if isCrash || round % 13 == 0 { site.restart() }
+        }
+        #expect(Set(found).count == 700 && found.count == 700)
+    }
+}
