@@ -11,7 +11,7 @@ struct TryCommand: ParsableCommand {
             Examples:
               waybill try moves-sample.csv > draft.conf
               waybill try --config draft.conf moves-sample.csv
-              waybill try --config ./agent.conf --source moves moves-sample.csv.gz --json | jq .type
+              waybill try --source moves moves-sample.csv.gz --json | jq .type
               waybill try --config new.conf --diff /etc/waybill/agent.conf moves-sample.csv
             """)
 

@@ -97,8 +97,8 @@ struct CommandTests {
         let path = try write(Demo.configuration(port: 1), site)
         let answer = try Program.run(["try", "--config", path, "--json", site.directory + "/moves.csv"])
         let lines = answer.out.split(separator: "\n")
-        #expect(answer.code == 1 && lines.count == 2)
-        #expect(lines.last?.contains(#""code":"quantity""#) == true, "\(answer.out)")
+        #expect(answer.code == 1 && lines.count == 3)
+        #expect(lines.dropLast().last?.contains(#""code":"quantity""#) == true, "\(answer.out)")
         #expect(!FileManager.default.fileExists(atPath: site.directory + "/data"))
     }
 

@@ -85,7 +85,8 @@ package enum ColumnRole: String, CaseIterable, Sendable {
         case .text:
             """
             text description desc name bezeichnung artikelbezeichnung materialkurztext maktx remark bemerkung comment \
-            kommentar libelle descripcion user benutzer usr uname usnam goodsdesc username creater openid
+            kommentar libelle descripcion user benutzer usr uname usnam goodsdesc username operator expiry expirydate \
+            expdate bestbefore bbd mhd mhddatum vfdat hsdat verfalldatum verfallsdatum dluo caducidad fechacaducidad
             """
         }
     }

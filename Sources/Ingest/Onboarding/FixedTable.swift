@@ -17,6 +17,7 @@ enum FixedTable {
         table.format.kind = .fixed
         if let types = RecordTypes.found(in: lines.texts) { return grouped(table, types) }
         let columns = FixedColumns.found(in: lines.texts)
+        guard columns.count > 1 else { return nil }
         fill(&table, FixedColumns.widened(columns, in: lines.texts), lines.texts)
         let length = lengths.count == 1 ? "all lines have \(lines.raw[0].bytes.count) bytes" : "by columns of blanks"
         table.notes = ["format fixed, a guess: \(length)", "TODO: compare the columns' places with the description"]

@@ -32,10 +32,9 @@ package struct Proposal: Sendable {
     package var rules: [Rule] = []
     package var todos: [String] = []
 
-    private let sketch: SampleSketch
-    private var columns: [ColumnRole: Int] = [:]
-
-    private static let mostRules = 20
+    let sketch: SampleSketch
+    /// Which column stands for a role.
+    var columns: [ColumnRole: Int] = [:]
 
     package init(_ sketch: SampleSketch) {
         self.sketch = sketch
@@ -99,7 +98,7 @@ package struct Proposal: Sendable {
     }
 
     /// Whether the values can be what the name says.
-    private func fits(_ column: ColumnSketch, _ role: ColumnRole) -> Bool {
+    func fits(_ column: ColumnSketch, _ role: ColumnRole) -> Bool {
         if sketch.records == 0 { return true }
         return switch role {
         case .quantity, .counted, .expected, .allocated, .blocked, .damaged: column.isNumber
@@ -111,7 +110,7 @@ package struct Proposal: Sendable {
         }
     }
 
-    private func column(_ role: ColumnRole) -> ColumnSketch? { columns[role].map { uses[$0].column } }
+    func column(_ role: ColumnRole) -> ColumnSketch? { columns[role].map { uses[$0].column } }
 
     /// Items and quantities, each key once, and nothing that says what happened.
     private var looksLikeStock: Bool {
@@ -125,7 +124,7 @@ package struct Proposal: Sendable {
 
     // MARK: expressions
 
-    private mutating func sql(_ role: ColumnRole) -> String? {
+    mutating func sql(_ role: ColumnRole) -> String? {
         guard let index = columns[role] else { return nil }
         uses[index].isUsed = true
         let column = uses[index].column
@@ -133,7 +132,7 @@ package struct Proposal: Sendable {
         return column.isPadded && sketch.format.kind != .fixed ? "trim(\(name))" : name
     }
 
-    private mutating func number(_ role: ColumnRole, negated: Bool = false) -> (sql: String, todo: String?)? {
+    mutating func number(_ role: ColumnRole, negated: Bool = false) -> (sql: String, todo: String?)? {
         guard let index = columns[role] else { return nil }
         uses[index].isUsed = true
         let column = uses[index].column
@@ -147,17 +146,16 @@ package struct Proposal: Sendable {
         return (negated ? "decimal_neg(\(sql))" : sql, todo)
     }
 
-    private mutating func add(_ field: MappingField, _ role: ColumnRole, to fields: inout [Field]) {
+    mutating func add(_ field: MappingField, _ role: ColumnRole, to fields: inout [Field]) {
         guard let sql = sql(role), let index = columns[role] else { return }
         let use = uses[index]
-        let todo =
-            use.sureness == .sure
-            ? nil : "\(use.sureness.words), by \(use.column.name == "c\(index + 1)" ? "its values" : "its name")"
+        let why = ColumnRole.of(use.column.name) == nil ? "its values" : "its name"
+        let todo = use.sureness == .sure ? nil : "\(use.sureness.words), by \(why)"
         fields.append(Field(field: field, sql: sql, todo: todo))
     }
 
     /// What all rules have in common; the quantity comes apart.
-    private mutating func keyFields() -> [Field] {
+    mutating func keyFields() -> [Field] {
         var fields: [Field] = []
         add(.sku, .sku, to: &fields)
         add(.gtin, .gtin, to: &fields)
@@ -176,7 +174,7 @@ package struct Proposal: Sendable {
         return fields
     }
 
-    private mutating func occurredAt() -> Field? {
+    mutating func occurredAt() -> Field? {
         guard let index = columns[.date] else { return nil }
         let name = SQLName.quoted(uses[index].column.name)
         switch uses[index].column.kind {
@@ -203,115 +201,5 @@ package struct Proposal: Sendable {
         // 91405 is 09:14:05 of a host that prints numbers.
         if column.kind == .integer, column.example.utf8.count <= 6 { return ("printf('%06d', \(name))", "HHmmss") }
         return nil
-    }
-
-    // MARK: rules
-
-    private mutating func stockRule() -> Rule {
-        var fields = keyFields()
-        let buckets: [(MappingField, ColumnRole)] = [
-            (.unrestricted, .quantity), (.allocated, .allocated), (.blocked, .blocked), (.damaged, .damaged),
-        ]
-        for (field, role) in buckets {
-            if let (sql, todo) = number(role) { fields.append(Field(field: field, sql: sql, todo: todo)) }
-        }
-        if let status = column(.status) {
-            let seen = status.values.prefix(8).map { "\($0.text) (\($0.count))" }.joined(separator: ", ")
-            todos.append("\(status.name) may say in which bucket stock is: \(seen)")
-        }
-        return Rule(type: .level, when: nil, fields: fields, note: "all stock: each record one key", isReady: true)
-    }
-
-    private mutating func proposeMovements() {
-        let key = keyFields()
-        var common: [Field] = []
-        add(.id, .id, to: &common)
-        common += key
-        var rest: [Field] = []
-        if let when = occurredAt() { rest.append(when) }
-        add(.document, .document, to: &rest)
-        if columns[.document] != nil { add(.documentLine, .line, to: &rest) }
-        add(.reason, columns[.reason] == nil ? .code : .reason, to: &rest)
-        for use in uses where use.role == .id && !fits(use.column, .id) {
-            todos.append("\(use.column.name) is no id by itself: it comes more than once")
-        }
-        guard let code = columns[.code], sketch.records > 0 else {
-            let note =
-                columns[.code] == nil
-                ? "no column says what kind of movement a record is" : "the codes of movements are not known yet"
-            todos.append(note)
-            return rules = [rule(.adjusted, when: nil, note: note, rows: sketch.rows, common, rest)]
-        }
-        let name = sql(.code) ?? ""
-        let codes = uses[code].column.values
-        for (text, count) in codes.prefix(Self.mostRules) {
-            let rows = sketch.rows.filter { code < $0.count && ColumnSketch.trimmed($0[code]) == text }
-            let type = MovementCodes.type(of: text)
-            let when =
-                "\(name) = '\(text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''"))'"
-            let note = "\(count) of \(sketch.records) records"
-            var rule = rule(type ?? .adjusted, when: when, note: note, rows: rows, common, rest)
-            if type == nil { rule = unready(rule, "what \"\(text)\" means is not known") }
-            rules.append(rule)
-        }
-        let unmapped = codes.dropFirst(Self.mostRules).map(\.text)
-        if !unmapped.isEmpty { todos.append("no rule is drafted for: \(unmapped.joined(separator: ", "))") }
-        showOne()
-    }
-
-    /// A draft that gives no event shows nothing: then the most frequent code stands as an adjustment.
-    private mutating func showOne() {
-        guard !rules.contains(where: \.isReady), !rules.isEmpty, columns[.quantity] != nil else { return }
-        rules[0].isReady = true
-        rules[0].type = .adjusted
-        rules[0].note += "; it stands as an adjustment only so that the draft shows something"
-    }
-
-    private mutating func rule(
-        _ type: EventType, when: String?, note: String, rows: [[String]], _ common: [Field], _ rest: [Field]
-    ) -> Rule {
-        var rule = Rule(type: type, when: when, fields: common, note: note, isReady: true)
-        let signs = signs(rows)
-        let isNegated = type != .adjusted && signs.negative > 0 && signs.positive == 0
-        if let (sql, todo) = number(
-            type == .counted && columns[.counted] != nil ? .counted : .quantity, negated: isNegated)
-        {
-            rule.fields.append(Field(field: type == .counted ? .counted : .quantity, sql: sql, todo: todo))
-        } else {
-            rule = unready(rule, "no column was found for the quantity")
-        }
-        if type == .counted, let (sql, todo) = number(.expected) {
-            rule.fields.append(Field(field: .expected, sql: sql, todo: todo))
-        }
-        if type == .moved {
-            if let sql = sql(.toLocation) {
-                let warehouse =
-                    columns[.warehouse] != nil && columns[.location] != nil
-                    ? "\(self.sql(.warehouse) ?? "") || '-' || " : ""
-                rule.fields.append(Field(field: .toLocation, sql: warehouse + sql))
-            } else {
-                rule = unready(rule, "stock.moved wants to_location: where it goes")
-            }
-        }
-        if type != .adjusted, signs.negative > 0, signs.positive > 0 {
-            rule.note += "; TODO: \(signs.negative) have a negative quantity, which \(type.rawValue) rejects"
-        }
-        rule.fields += rest
-        return rule
-    }
-
-    private func unready(_ rule: Rule, _ why: String? = nil) -> Rule {
-        var rule = rule
-        rule.isReady = false
-        if let why { rule.note += "; TODO: \(why)" }
-        return rule
-    }
-
-    private func signs(_ rows: [[String]]) -> (negative: Int, positive: Int) {
-        guard let index = columns[.quantity] else { return (0, 0) }
-        let values = rows.compactMap { index < $0.count ? ColumnSketch.trimmed($0[index]) : nil }
-        let negative = values.count { $0.hasPrefix("-") || $0.hasSuffix("-") || $0.hasPrefix("(") }
-        let positive = values.count { $0.contains { ("1"..."9").contains($0) } } - negative
-        return (negative, max(0, positive))
     }
 }
