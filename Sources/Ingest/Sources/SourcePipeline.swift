@@ -30,9 +30,9 @@ package final class SourcePipeline {
     package let name: String
     package var mappingVersion: String { mapping.version }
     let definition: SourceDefinition
-    private let site: SiteIdentity
+    let site: SiteIdentity
     let mapping: Mapping
-    private let series: FileSeries
+    let series: FileSeries
     private let inotify: Int32
     /// As of the last batch that was handed out.
     private(set) var state: TailState
@@ -303,26 +303,5 @@ package final class SourcePipeline {
         } else {
             isResumed = false
         }
-    }
-
-    private func loss(of position: TailPosition, now: Timestamp) -> CapturedRecord {
-        let from = "\(position.lineage):\(position.offset)"
-        let loss = SourceLoss(
-            what: "the rest of a rotated file", from: from, to: "its end, unknown",
-            cause: "no file in the directory continues what was read")
-        return lossRecord(loss, from: from, hashed: "\(from):\(position.tailHash)", offset: position.offset, now: now)
-    }
-
-    private func lossRecord(
-        _ loss: SourceLoss, from: String, hashed: String, offset: Int64, now: Timestamp
-    ) -> CapturedRecord {
-        let hash = Digest(sha256: Array(hashed.utf8))
-        let object = series.name
-        let origin = Origin(
-            source: name, kind: "tail", object: object, position: String(offset), key: nil, recordHash: hash)
-        return CapturedRecord(
-            identity: RecordIdentity(text: "loss:\(from)", recordHash: hash, isTracked: false),
-            outcome: .events([EventDraft.loss(loss, site: site, origin: origin, now: now)]), bytes: [],
-            position: RecordPosition(object: object, offset: offset))
     }
 }
