@@ -184,6 +184,16 @@ struct ConfigurationTests {
         #expect(try format.decoder().columns == ["record", "document", "sku", "qty"])
     }
 
+    @Test func `each format that docs/formats.md shows can be read`() throws {
+        let path = #filePath.components(separatedBy: "/Tests/")[0] + "/docs/formats.md"
+        let blocks = try String(contentsOfFile: path, encoding: .utf8).components(separatedBy: "```toml\n").dropFirst()
+        #expect(blocks.count == 3)
+        for block in blocks.map({ $0.components(separatedBy: "```")[0] }) {
+            let text = minimal.replacing("[[source.event]]", with: block + "[[source.event]]")
+            #expect(problems(text) == [], "\(block)")
+        }
+    }
+
     @Test(arguments: [
         ("{ type = \"fixed\" }", "fixed has no columns"), ("{ type = \"jsonl\" }", "jsonl has no columns"),
         ("{ type = \"fixed\", columns = [\"sku 1-2\", \"qty 3-4 packed\"] }", "may look like a line end; give length"),
