@@ -18,11 +18,11 @@ driver=$(find -L "$resources/clang/lib" -name "libclang_rt.fuzzer_no_main-$(unam
 export SWIFT_BACKTRACE=enable=no
 fuzz=$scratch/release/fuzz
 work=$scratch/corpus
-common=(-timeout=10 -rss_limit_mb=2048 -max_len=4096 -print_final_stats=1 -verbosity=0)
+common=(-timeout=10 -rss_limit_mb=2048 -max_len=1024 -print_final_stats=1 -verbosity=0)
 
 echo "== planted"
 mkdir -p "$work/planted"
-if WAYBILL_FUZZ_PLANT=1 "$fuzz" text -max_total_time=60 "${common[@]}" "-artifact_prefix=$work/planted/" \
+if WAYBILL_FUZZ_PLANT=1 "$fuzz" text -max_total_time=60 -seed=1 "${common[@]}" -max_len=16 "-artifact_prefix=$work/planted/" \
     > "$work/planted.log" 2>&1; then
     echo "the planted crash was not found: the fuzzer is blind" >&2
     exit 1

@@ -86,6 +86,12 @@ struct RecordGroupsTests {
         #expect(items.map(\.[0]) == ["D", "!ragged", "!header", "D"])
     }
 
+    @Test func `a header that no checkpoint could hold is rejected with what stands under it`() throws {
+        let long = String(repeating: "x", count: 33_000)
+        let items = try decoded("H,D1,B\nD,S1,1\nH,\(long),B\nD,S2,1\n", csv())
+        #expect(items.map(\.[0]) == ["D", "!too_long", "!header"])
+    }
+
     @Test func `a reject brings its headers, so that it can be read by itself`() throws {
         let items = try decoded(Array("F,dc7,1\nH,D1,B\nD,S1,5\nD,S2\n".utf8), csv())
         guard case .record(let record) = items[0], case .reject(_, let bytes, _) = items[1] else {

@@ -12,7 +12,7 @@ package struct FixedDecoder: RecordDecoder {
     /// Throws `IngestError` for columns that cannot be read so.
     package init(format: FormatDefinition) throws {
         framing = Framing(encoding: format.encoding, length: format.length)
-        fields = try FixedFields(format.columns, format: format)
+        fields = try FixedFields(format.columns, format: format, text: TextDecoder(encoding: format.encoding))
         columns = fields.columns.map(\.name)
     }
 
@@ -32,9 +32,11 @@ struct FixedFields: Sendable {
     private let isAllText: Bool
     private var number = FixedNumber()
 
-    init(_ texts: [String], format: FormatDefinition) throws {
-        columns = try texts.map { try FixedColumn($0) }
-        text = try TextDecoder(encoding: format.encoding)
+    init(_ texts: [String], format: FormatDefinition, text: TextDecoder) throws(IngestError) {
+        var columns: [FixedColumn] = []
+        for text in texts { columns.append(try FixedColumn(text)) }
+        self.columns = columns
+        self.text = text
         isEBCDIC = TextDecoder.isEBCDIC(format.encoding)
         mark = TextDecoder.byteOrderMark(in: format.encoding)
         isAllText = columns.allSatisfy { $0.kind == .text }

@@ -17,7 +17,7 @@ struct GroupReader: Sendable {
     private let plan: GroupPlan
     private let place: Place
     private let text: TextDecoder
-    private var csv: CSVDecoder
+    private var csv: CSVDecoder?
     /// By layout.
     private var fixed: [FixedFields] = []
 
@@ -26,22 +26,23 @@ struct GroupReader: Sendable {
         self.plan = plan
         text = try TextDecoder(encoding: format.encoding)
         framing = Framing(encoding: format.encoding, length: format.length)
-        csv = try CSVDecoder(format: format, columns: [])
         switch format.kind {
         case .csv:
             guard let number = Int(typeAt), number >= 1, number <= 1_000 else {
                 throw IngestError("\"\(typeAt)\" is no column's number", hint: "write it as text, from \"1\"")
             }
             place = .field(number - 1)
+            csv = try CSVDecoder(format: format, columns: [])
         case .fixed:
             place = .bytes(try FixedColumn.range(typeAt, of: "record type"))
-            fixed = try plan.layouts.map { try FixedFields($0.columns, format: format) }
+            let text = text
+            fixed = try plan.layouts.map { try FixedFields($0.columns, format: format, text: text) }
         case .jsonl: throw IngestError("jsonl has no record types", hint: "use csv or fixed")
         }
     }
 
-    var pendingOffset: Int64? { csv.pendingOffset }
-    mutating func dropPending() { csv.dropPending() }
+    var pendingOffset: Int64? { csv?.pendingOffset }
+    mutating func dropPending() { csv?.dropPending() }
 
     mutating func read(_ line: RawLine) -> Piece? {
         switch place {
@@ -51,7 +52,7 @@ struct GroupReader: Sendable {
     }
 
     private mutating func separated(_ line: RawLine, _ index: Int) -> Piece? {
-        guard let item = csv.split(line) else { return nil }
+        guard let item = csv?.split(line) else { return nil }
         guard case .record(let record) = item else { return Piece(item: item) }
         let whole = RawLine(offset: record.offset, bytes: record.bytes)
         guard index < record.fields.count else {
