@@ -13,20 +13,12 @@ package import Inventory
 package final class SourcePipeline: SourceReader {
     package let name: String
     package var mappingVersion: String { mapping.version }
-<<<<<<< HEAD
     private let definition: SourceDefinition
     private let site: SiteIdentity
     private let mapping: Mapping
     private let series: FileSeries
     private let watch: DirectoryWatch
     private let losses: LossTeller
-=======
-    let definition: SourceDefinition
-    let site: SiteIdentity
-    let mapping: Mapping
-    let series: FileSeries
-    private let inotify: Int32
->>>>>>> formats
     /// As of the last batch that was handed out.
     private var state: TailState
     private var isFirstLook: Bool
@@ -290,7 +282,6 @@ package final class SourcePipeline: SourceReader {
             isResumed = false
         }
     }
-<<<<<<< HEAD
 
     private func loss(of position: TailPosition, now: Timestamp) -> CapturedRecord {
         let from = "\(position.lineage):\(position.offset)"
@@ -300,6 +291,4 @@ package final class SourcePipeline: SourceReader {
         return losses.record(
             loss, from: from, hashed: "\(from):\(position.tailHash)", offset: position.offset, now: now)
     }
-=======
->>>>>>> formats
 }
