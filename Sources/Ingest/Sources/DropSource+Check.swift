@@ -34,7 +34,7 @@ extension DropSource {
                 "waiting: what happened up to \(Timestamp(milliseconds: checking.asOf)) may still be on its way"
             return
         }
-        let pass = try CheckPass(
+        let pass = CheckPass(
             view: view, memory: round.memory,
             comparison: StockComparison(buckets: mappedBuckets, asOf: Timestamp(milliseconds: checking.asOf)))
         let found =
