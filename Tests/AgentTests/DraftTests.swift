@@ -61,6 +61,39 @@ struct DraftTests {
         }
     }
 
+    private static let details = (0..<30).map { row in
+        let quantity = "\(row * 40)"
+        let blanks = String(repeating: " ", count: 8 - quantity.utf8.count)
+        return "DET\(row % 2 == 0 ? "RC" : "SH") 202611260\(91_400 + row) ITEM\(row % 7)  \(blanks)\(quantity) EA\n"
+    }.joined()
+    private static let objects = (0..<30).map { row in
+        #"{"id": \#(row), "type": "receipt", "item": {"code": "S\#(row % 4)"}, "qty": \#(row), "order": null}"# + "\n"
+    }.joined()
+    private static let records = (0..<30).map { "D;ART\($0 % 5);\($0),5;RC\n" }.joined()
+
+    @Test(arguments: [
+        "HDR20261126WMS1\n\(details)TRL      30\n", details.replacing("DET", with: ""), objects,
+        "H;20261126;WMS1\n\(records)T;30\n",
+    ])
+    func `a draft of columns by position, of JSON lines and of record types works too`(text: String) throws {
+        let (_, summary) = try trial(try write(text, "moves.txt"))
+        #expect(summary.events == 30 && summary.rejects == 0, "\(summary.lines)")
+    }
+
+    @Test func `a draft of EBCDIC records with packed decimals works too`() throws {
+        let path = site.directory + "/moves.dat"
+        let letters: [UInt8] = [0xD9, 0xC3, 0x40, 0xC9, 0xE3, 0xC5, 0xD4]
+        let bytes = (0..<60).flatMap { row -> [UInt8] in
+            let digits = String(row * 37 + 10_000).utf8.map { $0 - 0x30 }.dropFirst(2)
+            let packed = [digits[2] * 16 + digits[3], digits[4] * 16 + 0xC]
+            return letters + "\(1_000 + row % 9)".utf8.map { $0 + 0xC0 } + [0x40, 0x40] + packed + [0xC5, 0xC1]
+        }
+        try Data(bytes).write(to: URL(fileURLWithPath: path))
+        let (configuration, summary) = try trial(path)
+        #expect(configuration.sources[0].format.length == 17)
+        #expect(summary.eventsByType == ["stock.received": 60] && summary.rejects == 0, "\(summary.lines)")
+    }
+
     @Test func `hostile names and values stay within their strings and comments`() throws {
         let names = ["item\"\\", "qty]", "type'", "Menge #\u{7}", "line\u{2028}", "date\u{1B}[31m"]
         let text =

@@ -127,6 +127,17 @@ struct OnboardingTests {
         #expect(field(.sku, proposal) == "c4" && field(.quantity, proposal) == "decimal(c5)")
     }
 
+    @Test func `records of several forms begin with their types, by separators too`() throws {
+        let details = (0..<12).map { "D;ART\($0 % 5);\($0),5;RC\n" }.joined()
+        let found = try sketch("H;20261126;WMS1\n\(details)T;12\n")
+        #expect(found.format.kind == .csv && found.format.recordType == "1" && !found.format.hasHeader)
+        #expect(found.format.layouts.map(\.type) == ["H", "D", "T"])
+        #expect(found.format.layouts.map(\.role) == [.header, .detail, .trailer])
+        #expect(found.format.layouts[2].counts == ["t_2": "*"] && found.records == 12)
+        let proposal = Proposal(found)
+        #expect(field(.sku, proposal) == "c2" && field(.quantity, proposal) == "decimal(c3, ',')")
+    }
+
     @Test func `EBCDIC records of one length are cut by their repetition, and packed decimals seen`() throws {
         let records = (0..<60).flatMap { row -> [UInt8] in
             let digits = row * 37
@@ -190,9 +201,9 @@ struct OnboardingTests {
         ("Movement Type", "code"), ("Chargen-Nr", "lot"), ("Quantité", "quantity"), ("Código artículo", "sku"),
         ("order_no", "document"), ("Order Line", "line"), ("expiry_date", "text"), ("item_desc", "text"),
         ("TRDJ", "date"),
-        ("txn_no", "id"), ("reasonCode", "reason"), ("Stückzahl", "quantity"),
+        ("txn_no", "id"), ("reasonCode", "reason"), ("Stückzahl", "quantity"), ("POSTAL_CODE", nil), ("Farbe", nil),
     ])
-    func `columns are known by their names`(name: String, role: String) {
+    func `columns are known by their names`(name: String, role: String?) {
         #expect(ColumnRole.of(name)?.role.rawValue == role)
     }
 

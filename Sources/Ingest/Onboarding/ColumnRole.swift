@@ -110,7 +110,7 @@ package enum ColumnRole: String, CaseIterable, Sendable {
         while words.count > 1, let last = words.last, fillers.contains(last) { words.removeLast() }
         if let role = roles[words.joined()] { return (role, .sure) }
         if let role = words.reversed().lazy.compactMap({ roles[$0] }).first { return (role, .likely) }
-        let inside = roles.keys.filter { $0.utf8.count >= 4 && whole.contains($0) }
+        let inside = roles.keys.filter { $0.utf8.count >= 5 && whole.contains($0) }
         let best = inside.max { ($0.utf8.count, $1) < ($1.utf8.count, $0) }
         return best.flatMap { roles[$0] }.map { ($0, .guess) }
     }

@@ -85,8 +85,11 @@ package struct Proposal: Sendable {
     }
 
     private func byValues(_ column: ColumnSketch) -> (ColumnRole, ColumnRole.Sureness)? {
-        if case .time(let pattern, _) = column.kind { return (pattern.contains("y") ? .date : .time, .guess) }
+        if case .time(let pattern, _) = column.kind, pattern.contains("y") { return (.date, .guess) }
+        // A name that says nothing known is believed to mean something else.
+        if sketch.hasOwnNames { return column.kind == .instant ? (.date, .guess) : nil }
         switch column.kind {
+        case .time: return (.time, .guess)
         case .instant: return (.date, .guess)
         case .decimal, .packed: return (.quantity, .guess)
         case .text where column.isCode && column.values.contains(where: { MovementCodes.type(of: $0.text) != nil }):
