@@ -40,6 +40,13 @@ struct DraftTests {
         #expect(summary.unusedColumns.isEmpty)
     }
 
+    @Test func `a second in the file's name makes it a drop, whatever is in it`() throws {
+        let (configuration, summary) = try trial(try write(moves(), "moves_20261126120000_00249.csv"))
+        #expect(configuration.sources[0].path.hasSuffix("/moves_{yyyyMMddHHmmss}_{seq}.csv"))
+        #expect(configuration.sources[0].drop != nil && configuration.sources[0].drop?.full == nil)
+        #expect(summary.events == 20)
+    }
+
     @Test func `codes that nobody knows stay out, but one shows the draft`() throws {
         let text = moves(code: "Q1").replacing("SH", with: "Q2")
         let (_, summary) = try trial(try write(text, "moves.csv"))

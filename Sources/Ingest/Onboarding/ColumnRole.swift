@@ -2,7 +2,7 @@
 package enum ColumnRole: String, CaseIterable, Sendable {
     case sku, gtin, quantity, uom, location, warehouse, lot, owner, date, time, code, id, document, line, reason, status
     case toLocation, counted, expected, allocated, blocked, damaged
-    /// Known, and nothing of an event.
+    /// Known, and nothing of stock.
     case text
 
     package enum Sureness: Int, Comparable, Sendable {
@@ -85,7 +85,9 @@ package enum ColumnRole: String, CaseIterable, Sendable {
         case .text:
             """
             text description desc name bezeichnung artikelbezeichnung materialkurztext maktx remark bemerkung comment \
-            kommentar libelle descripcion user benutzer usr uname usnam goodsdesc username operator expiry expirydate \
+            kommentar libelle descripcion user benutzer usr uname usnam goodsdesc username operator weight \
+            volume cost price value size property customer supplier vendor lieferant kunde preis gewicht wert label group \
+            gruppe kategorie category colour color creater creator expiry expirydate \
             expdate bestbefore bbd mhd mhddatum vfdat hsdat verfalldatum verfallsdatum dluo caducidad fechacaducidad
             """
         }
