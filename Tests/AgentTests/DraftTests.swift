@@ -40,6 +40,13 @@ struct DraftTests {
         #expect(summary.unusedColumns.isEmpty)
     }
 
+    @Test func `a second in the file's name makes it a drop, whatever is in it`() throws {
+        let (configuration, summary) = try trial(try write(moves(), "moves_20261126120000_00249.csv"))
+        #expect(configuration.sources[0].path.hasSuffix("/moves_{yyyyMMddHHmmss}_{seq}.csv"))
+        #expect(configuration.sources[0].drop != nil && configuration.sources[0].drop?.full == nil)
+        #expect(summary.events == 20)
+    }
+
     @Test func `codes that nobody knows stay out, but one shows the draft`() throws {
         let text = moves(code: "Q1").replacing("SH", with: "Q2")
         let (_, summary) = try trial(try write(text, "moves.csv"))
@@ -59,6 +66,39 @@ struct DraftTests {
             #expect(configuration.sources[0].drop?.full != nil)
             #expect(summary.eventsByType == ["stock.level": 30] && summary.unusedColumns == ["status"])
         }
+    }
+
+    private static let details = (0..<30).map { row in
+        let quantity = "\(row * 40)"
+        let blanks = String(repeating: " ", count: 8 - quantity.utf8.count)
+        return "DET\(row % 2 == 0 ? "RC" : "SH") 202611260\(91_400 + row) ITEM\(row % 7)  \(blanks)\(quantity) EA\n"
+    }.joined()
+    private static let objects = (0..<30).map { row in
+        #"{"id": \#(row), "type": "receipt", "item": {"code": "S\#(row % 4)"}, "qty": \#(row), "order": null}"# + "\n"
+    }.joined()
+    private static let records = (0..<30).map { "D;ART\($0 % 5);\($0),5;RC\n" }.joined()
+
+    @Test(arguments: [
+        "HDR20261126WMS1\n\(details)TRL      30\n", details.replacing("DET", with: ""), objects,
+        "H;20261126;WMS1\n\(records)T;30\n",
+    ])
+    func `a draft of columns by position, of JSON lines and of record types works too`(text: String) throws {
+        let (_, summary) = try trial(try write(text, "moves.txt"))
+        #expect(summary.events == 30 && summary.rejects == 0, "\(summary.lines)")
+    }
+
+    @Test func `a draft of EBCDIC records with packed decimals works too`() throws {
+        let path = site.directory + "/moves.dat"
+        let letters: [UInt8] = [0xD9, 0xC3, 0x40, 0xC9, 0xE3, 0xC5, 0xD4]
+        let bytes = (0..<60).flatMap { row -> [UInt8] in
+            let digits = String(row * 37 + 10_000).utf8.map { $0 - 0x30 }.dropFirst(2)
+            let packed = [digits[2] * 16 + digits[3], digits[4] * 16 + 0xC]
+            return letters + "\(1_000 + row % 9)".utf8.map { $0 + 0xC0 } + [0x40, 0x40] + packed + [0xC5, 0xC1]
+        }
+        try Data(bytes).write(to: URL(fileURLWithPath: path))
+        let (configuration, summary) = try trial(path)
+        #expect(configuration.sources[0].format.length == 17)
+        #expect(summary.eventsByType == ["stock.received": 60] && summary.rejects == 0, "\(summary.lines)")
     }
 
     @Test func `hostile names and values stay within their strings and comments`() throws {

@@ -101,14 +101,14 @@ struct OnboardingTests {
     @Test func `JSON lines give their paths as columns`() throws {
         let found = try sketch(
             (0..<20).map { row in
-                #"{"id": \#(row), "type": "issue", "item": {"code": "S\#(row % 4)", "name": "x"}, "qty": \#(row)}"#
+                #"{"id": \#(row), "type": "issue", "item": {"my_code": "S\#(row % 4)", "name": "x"}, "qty": \#(row)}"#
                     + "\n"
             }.joined())
         #expect(found.format.kind == .jsonl)
-        #expect(found.format.columns == ["id", "type", "item.code", "item.name", "qty"])
-        #expect(found.columns.map(\.name) == ["id", "type", "item_code", "item_name", "qty"])
+        #expect(found.format.columns == ["id", "type", "item.my_code", "item.name", "qty"])
+        #expect(found.columns.map(\.name) == ["id", "type", "item_my_code", "item_name", "qty"])
         let proposal = Proposal(found)
-        #expect(field(.sku, proposal) == "item_code" && proposal.rules.map(\.type) == [.shipped])
+        #expect(field(.sku, proposal) == "item_my_code" && proposal.rules.map(\.type) == [.shipped])
     }
 
     @Test func `columns by position have record types, and a trailer that counts`() throws {
@@ -125,6 +125,17 @@ struct OnboardingTests {
         let proposal = Proposal(found)
         #expect(field(.occurredAt, proposal) == "local_time(c2 || c3, 'yyyyMMddHHmmss')")
         #expect(field(.sku, proposal) == "c4" && field(.quantity, proposal) == "decimal(c5)")
+    }
+
+    @Test func `records of several forms begin with their types, by separators too`() throws {
+        let details = (0..<12).map { "D;ART\($0 % 5);\($0),5;RC\n" }.joined()
+        let found = try sketch("H;20261126;WMS1\n\(details)T;12\n")
+        #expect(found.format.kind == .csv && found.format.recordType == "1" && !found.format.hasHeader)
+        #expect(found.format.layouts.map(\.type) == ["H", "D", "T"])
+        #expect(found.format.layouts.map(\.role) == [.header, .detail, .trailer])
+        #expect(found.format.layouts[2].counts == ["t_2": "*"] && found.records == 12)
+        let proposal = Proposal(found)
+        #expect(field(.sku, proposal) == "c2" && field(.quantity, proposal) == "decimal(c3, ',')")
     }
 
     @Test func `EBCDIC records of one length are cut by their repetition, and packed decimals seen`() throws {
@@ -175,6 +186,16 @@ struct OnboardingTests {
         #expect(rule.fields.contains { $0.todo?.contains("thousands?") == true })
     }
 
+    @Test func `what may be the quantity or the bucket as well is asked`() throws {
+        let text =
+            "bin,goods code,goods qty,picked qty,status\n"
+            + (0..<9).map { "B1,A\($0 % 3),\($0),0,\($0 % 2)\n" }.joined()
+        let proposal = Proposal(try sketch(text))
+        #expect(proposal.isStock, "places hold stock, also where a key comes twice")
+        #expect(proposal.todos.contains("several columns may be the quantity: goods qty, picked qty"))
+        #expect(proposal.todos.contains("status may say in which bucket stock is: 0 (5), 1 (4)"))
+    }
+
     @Test func `shipments with a minus become quantities without one`() throws {
         let found = try sketch(
             "item;code;qty\n" + (1...9).map { "A\($0 % 3);\($0 % 2 == 0 ? "WA;-" : "WE;")\($0),5\n" }.joined())
@@ -190,9 +211,10 @@ struct OnboardingTests {
         ("Movement Type", "code"), ("Chargen-Nr", "lot"), ("Quantité", "quantity"), ("Código artículo", "sku"),
         ("order_no", "document"), ("Order Line", "line"), ("expiry_date", "text"), ("item_desc", "text"),
         ("TRDJ", "date"),
-        ("txn_no", "id"), ("reasonCode", "reason"), ("Stückzahl", "quantity"),
+        ("txn_no", "id"), ("reasonCode", "reason"), ("Stückzahl", "quantity"), ("Goods Weight", "text"),
+        ("POSTAL_CODE", nil), ("Farbe", nil),
     ])
-    func `columns are known by their names`(name: String, role: String) {
+    func `columns are known by their names`(name: String, role: String?) {
         #expect(ColumnRole.of(name)?.role.rawValue == role)
     }
 

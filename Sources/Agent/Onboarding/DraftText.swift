@@ -33,13 +33,11 @@ package struct DraftText {
         note("A draft from the first \(sketch.records) records of \(name). TODO marks what a person has to decide.")
         if asWhole { writeSite() }
         lines += ["", "[[source]]"]
-        let (stem, pattern) = Self.names(name)
-        key("name", Self.quoted(stem))
-        key(
-            "kind", proposal.isStock ? "\"drop\"" : "\"tail\"",
-            proposal.isStock ? "complete files, each all stock" : nil)
+        let file = FileNamePattern(name, isStock: proposal.isStock)
+        key("name", Self.quoted(file.stem))
+        key("kind", file.isDrop ? "\"drop\"" : "\"tail\"", file.isDrop ? "complete files" : "a file that grows")
         let directory = path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
-        key("path", Self.quoted("\(directory)/\(pattern)"), "TODO: where the WMS writes it")
+        key("path", Self.quoted("\(directory)/\(file.pattern)"), "TODO: where the WMS writes it")
         if proposal.isStock { key("mode", "\"full\"", "what is missing counts as zero") }
         for text in sketch.notes { note(text) }
         writeFormat()
@@ -101,7 +99,7 @@ package struct DraftText {
             var meaning = "not used"
             if let role = use.role {
                 let words = "\(role.rawValue), \(use.sureness.words)"
-                let other = role == .text ? "a text for people" : "it may be \(role.rawValue)"
+                let other = role == .text ? "it says nothing of stock" : "it may be \(role.rawValue)"
                 meaning = use.isUsed ? words : "not used: \(other)"
             }
             note("  \(column.name): \(column.words)\(example): \(meaning)")
@@ -161,26 +159,43 @@ package struct DraftText {
         }
         return quoted + "\""
     }
+}
 
-    /// A source's name, and a pattern: a day in the file's name is any day.
-    private static func names(_ file: String) -> (stem: String, pattern: String) {
+/// What the name of a sample says of those that will come.
+private struct FileNamePattern {
+    /// For the source.
+    var stem = "source"
+    var pattern = ""
+    /// A second in the name: nothing is appended to such a file.
+    var isDrop: Bool
+
+    init(_ file: String, isStock: Bool) {
         var name = file
         for suffix in [".gz", ".zip"] where name.lowercased().hasSuffix(suffix) { name.removeLast(suffix.count) }
-        var pattern = ""
-        var digits = ""
+        let dates = name.split { !("0"..."9").contains($0) }.filter(Self.isDate)
+        isDrop = isStock || dates.contains { $0.utf8.count == 14 }
+        var digits = Substring()
         for character in name + "\0" {
             if ("0"..."9").contains(character) {
                 digits.append(character)
                 continue
             }
-            let isDay = digits.utf8.count == 8 && (digits.hasPrefix("19") || digits.hasPrefix("20"))
-            pattern += isDay ? "{yyyyMMdd}" : digits
+            if Self.isDate(digits) {
+                pattern += digits.utf8.count == 14 ? "{yyyyMMddHHmmss}" : "{yyyyMMdd}"
+            } else if digits.utf8.count > 2, isDrop || !dates.isEmpty {
+                pattern += isDrop ? "{seq}" : "*"
+            } else {
+                pattern += digits
+            }
             digits = ""
-            if character != "\0" { pattern.append(["*", "?", "{", "}"].contains(character) ? "?" : character) }
+            if character != "\0" { pattern.append("*?{}".contains(character) ? "?" : character) }
         }
-        let plain = pattern.split(separator: "{").first.map(String.init) ?? ""
-        let stem = plain.split(separator: ".").first ?? "source"
-        let words = stem.split { !($0.isASCII && ($0.isLetter || $0.isNumber)) }
-        return (words.isEmpty ? "source" : words.joined(separator: "-").lowercased(), pattern)
+        let plain = pattern.split(separator: "{").first?.split(separator: ".").first ?? ""
+        let words = plain.split { !($0.isASCII && ($0.isLetter || $0.isNumber)) }
+        if !words.isEmpty { stem = words.joined(separator: "-").lowercased() }
+    }
+
+    private static func isDate(_ digits: Substring) -> Bool {
+        [8, 14].contains(digits.utf8.count) && (digits.hasPrefix("19") || digits.hasPrefix("20"))
     }
 }

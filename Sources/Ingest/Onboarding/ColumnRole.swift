@@ -2,7 +2,7 @@
 package enum ColumnRole: String, CaseIterable, Sendable {
     case sku, gtin, quantity, uom, location, warehouse, lot, owner, date, time, code, id, document, line, reason, status
     case toLocation, counted, expected, allocated, blocked, damaged
-    /// Known, and nothing of an event.
+    /// Known, and nothing of stock.
     case text
 
     package enum Sureness: Int, Comparable, Sendable {
@@ -85,7 +85,9 @@ package enum ColumnRole: String, CaseIterable, Sendable {
         case .text:
             """
             text description desc name bezeichnung artikelbezeichnung materialkurztext maktx remark bemerkung comment \
-            kommentar libelle descripcion user benutzer usr uname usnam goodsdesc username operator expiry expirydate \
+            kommentar libelle descripcion user benutzer usr uname usnam goodsdesc username operator weight \
+            volume cost price value size property customer supplier vendor lieferant kunde preis gewicht wert label group \
+            gruppe kategorie category colour color creater creator expiry expirydate \
             expdate bestbefore bbd mhd mhddatum vfdat hsdat verfalldatum verfallsdatum dluo caducidad fechacaducidad
             """
         }
@@ -110,7 +112,7 @@ package enum ColumnRole: String, CaseIterable, Sendable {
         while words.count > 1, let last = words.last, fillers.contains(last) { words.removeLast() }
         if let role = roles[words.joined()] { return (role, .sure) }
         if let role = words.reversed().lazy.compactMap({ roles[$0] }).first { return (role, .likely) }
-        let inside = roles.keys.filter { $0.utf8.count >= 4 && whole.contains($0) }
+        let inside = roles.keys.filter { $0.utf8.count >= 5 && whole.contains($0) }
         let best = inside.max { ($0.utf8.count, $1) < ($1.utf8.count, $0) }
         return best.flatMap { roles[$0] }.map { ($0, .guess) }
     }

@@ -30,10 +30,13 @@ enum JSONTable {
             table.rows.append(row)
         }
         guard !table.rows.isEmpty else { return nil }
+        // What is null here and an object there is no column.
         let ordered = paths.sorted { $0.value < $1.value }.map(\.key)
+        let kept = ordered.indices.filter { index in !ordered.contains { $0.hasPrefix(ordered[index] + ".") } }
+        table.rows = table.rows.map { row in kept.map { $0 < row.count ? row[$0] : "" } }
         table.format.kind = .jsonl
-        table.format.columns = ordered
-        table.names = ordered.map { String($0.map { $0 == "." ? "_" : $0 }) }
+        table.format.columns = kept.map { ordered[$0] }
+        table.names = table.format.columns.map { String($0.map { $0 == "." ? "_" : $0 }) }
         table.notes = ["format jsonl, sure: one object a line"]
         if ordered.contains(where: { $0.contains(".0.") || $0.hasSuffix(".0") }) {
             table.notes.append(
@@ -42,11 +45,20 @@ enum JSONTable {
         return table
     }
 
-    /// `$.lines[0].qty` as the decoder writes it: `lines.0.qty`. Nil for keys that hold signs of paths.
+    /// `$.lines[0]."item_code"` as the decoder writes it: `lines.0.item_code`. Nil for keys that hold signs of paths.
     private static func path(_ key: String) -> String? {
-        guard key.hasPrefix("$."), !key.contains("\"") else { return nil }
+        guard key.hasPrefix("$.") else { return nil }
         var path = ""
-        for character in key.dropFirst(2) where character != "]" { path.append(character == "[" ? "." : character) }
+        var isQuoted = false
+        for character in key.dropFirst(2) {
+            switch character {
+            case "\"": isQuoted.toggle()
+            case _ where isQuoted && "\\.[]".contains(character): return nil
+            case "[": path.append(".")
+            case "]": break
+            default: path.append(character)
+            }
+        }
         return path
     }
 }

@@ -12,10 +12,6 @@ extension Proposal {
         for (field, role) in buckets {
             if let (sql, todo) = number(role) { fields.append(Field(field: field, sql: sql, todo: todo)) }
         }
-        if let status = column(.status) {
-            let seen = status.values.prefix(8).map { "\($0.text) (\($0.count))" }.joined(separator: ", ")
-            todos.append("\(status.name) may say in which bucket stock is: \(seen)")
-        }
         return Rule(type: .level, when: nil, fields: fields, note: "all stock: each record one key", isReady: true)
     }
 

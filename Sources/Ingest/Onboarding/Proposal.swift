@@ -43,6 +43,7 @@ package struct Proposal: Sendable {
         if !sketch.hasOwnNames { assignLeftovers() }
         if sketch.records == 0 { todos.append("there are no records yet, only names: take a sample with some") }
         isStock = looksLikeStock
+        askWhichQuantity()
         if isStock { rules = [stockRule()] } else { proposeMovements() }
         if columns[.sku] == nil {
             todos.append("no column was found for the item: sku is needed")
@@ -85,8 +86,11 @@ package struct Proposal: Sendable {
     }
 
     private func byValues(_ column: ColumnSketch) -> (ColumnRole, ColumnRole.Sureness)? {
-        if case .time(let pattern, _) = column.kind { return (pattern.contains("y") ? .date : .time, .guess) }
+        if case .time(let pattern, _) = column.kind, pattern.contains("y") { return (.date, .guess) }
+        // A name that says nothing known is believed to mean something else.
+        if sketch.hasOwnNames { return column.kind == .instant ? (.date, .guess) : nil }
         switch column.kind {
+        case .time: return (.time, .guess)
         case .instant: return (.date, .guess)
         case .decimal, .packed: return (.quantity, .guess)
         case .text where column.isCode && column.values.contains(where: { MovementCodes.type(of: $0.text) != nil }):
@@ -112,14 +116,24 @@ package struct Proposal: Sendable {
 
     func column(_ role: ColumnRole) -> ColumnSketch? { columns[role].map { uses[$0].column } }
 
-    /// Items and quantities, each key once, and nothing that says what happened.
+    /// Items and quantities, and nothing that says what happened: by their places, or each key once.
     private var looksLikeStock: Bool {
         guard let sku = columns[.sku], let quantity = columns[.quantity], columns[.code] == nil, columns[.id] == nil,
             !uses[quantity].column.hasNegative
         else { return false }
+        if columns[.location] != nil, columns[.document] == nil { return true }
         let key = [sku] + [.warehouse, .location, .lot, .owner, .status].compactMap { columns[$0] }
         let keys = Set(sketch.rows.map { row in key.map { $0 < row.count ? row[$0] : "" } })
         return keys.count * 20 >= sketch.rows.count * 19
+    }
+
+    private mutating func askWhichQuantity() {
+        let others = uses.filter { $0.role == .quantity && $0.column.isNumber }.map(\.column.name)
+        if others.count > 1 { todos.append("several columns may be the quantity: \(others.joined(separator: ", "))") }
+        guard let status = column(.status), columns[.code] == nil else { return }
+        let seen = status.values.prefix(8).map { "\($0.text) (\($0.count))" }.joined(separator: ", ")
+        let what = isStock ? "in which bucket stock is" : "what happened"
+        todos.append("\(status.name) may say \(what): \(seen)")
     }
 
     // MARK: expressions

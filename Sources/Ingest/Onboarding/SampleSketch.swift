@@ -49,7 +49,7 @@ package struct SampleSketch: Sendable {
         _ sample: Sample, _ lines: SampleLines, _ format: FormatDefinition
     ) throws -> TableSketch? {
         if let json = try JSONTable.read(lines, format) { return json }
-        let separated = try SeparatedTable.best(lines, format)
+        let separated = try SeparatedTable.best(lines, format) ?? SeparatedGroups.best(lines, format)
         if let separated, separated.names.count > 3 { return separated }
         let fixed = try FixedTable.read(sample, lines, format)
         return (fixed?.names.count ?? 0) > (separated?.names.count ?? 0) ? fixed : separated

@@ -1,6 +1,6 @@
 /// csv: the separator that comes as often in each record, with quotes honoured by the decoder itself.
 enum SeparatedTable {
-    private static let separators: [(byte: UInt8, words: String)] = [
+    static let separators: [(byte: UInt8, words: String)] = [
         (UInt8(ascii: ";"), "semicolon"), (0x09, "tab"), (UInt8(ascii: "|"), "bar"), (UInt8(ascii: ","), "comma"),
     ]
 
