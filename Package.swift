@@ -7,13 +7,8 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
-/// For targets that no row of an export passes through: the program has a size to keep (`packaging/check-binary.sh`).
-let small = strict + [.unsafeFlags(["-Osize"], .when(configuration: .release))]
-
-func product(
-    _ name: String, _ dependencies: [Target.Dependency] = [], settings: [SwiftSetting] = strict
-) -> Target {
-    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+func product(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict)
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -59,14 +54,14 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "TOMLKit", package: "TOMLKit"),
-            ], settings: small),
+            ]),
         .executableTarget(
             name: "waybill",
             dependencies: [
                 "Agent", "Delivery", "Inventory", "Receiver",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
-            swiftSettings: small),
+            swiftSettings: strict),
 
         .executableTarget(
             name: "waybill-bench",
