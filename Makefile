@@ -5,7 +5,7 @@ RELEASE       = -c release --static-swift-stdlib --scratch-path .build-release -
 # What Debian asks of a program: nothing of its tables stays writable, and a name for its debug symbols.
 HARDENING     = $(foreach flag,-z relro -z now --build-id=sha1,-Xlinker $(flag))
 
-.PHONY: help setup setup-extras demo build test check lint release deb deb-test bench soak fuzz clean
+.PHONY: help setup setup-extras demo build test check lint release deb deb-test bench soak samples fuzz clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -48,6 +48,9 @@ bench: release   ## the numbers, with peers measured in the same run (RUNS=5)
 
 soak: build      ## the torture tests for MINUTES=60 and on, half each
 	WAYBILL_SOAK_MINUTES=$(or $(MINUTES),60) $(SWIFT) test --skip-build $(WARNINGS) --filter TortureTests
+
+samples: build   ## what becomes of the sample files beside the project
+	@$(SWIFT) test --skip-build $(WARNINGS) --filter SamplesTests | grep "^sample:"
 
 fuzz: setup      ## the decoders under libFuzzer for MINUTES=10, all together
 	@Benchmarks/Fuzz/run.sh $$(($(or $(MINUTES),10) * 60))

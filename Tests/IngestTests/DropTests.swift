@@ -126,6 +126,31 @@ struct DropTests {
         #expect(again[0].identity.text.contains("#2:"))
     }
 
+    @Test func `a held file that goes away is held no more`() throws {
+        try site.drop(header + "RC;1;1\n", as: "a.csv")
+        _ = try site.drain()
+        try site.drop(header + "RC;1;1\n", as: "b.csv")
+        try site.drop(header + "RC;2;1\n", as: "c.csv")
+        _ = try site.drain()
+        #expect(site.last?.hold != nil)
+        unlink(site.inbox + "/b.csv")
+        #expect(skus(try site.drain()) == ["2"])
+    }
+
+    @Test func `each unfinished file has a patience of its own`() throws {
+        site.settings.completion = .marker(".done")
+        try site.drop(header + "RC;1;1\n", as: "a.csv")
+        _ = try site.drain()
+        site.clock += 600_000
+        try site.drop(header + "RC;2;1\n", as: "b.csv")
+        try site.drop(header + "RC;3;1\n", as: "c.csv")
+        try site.drop("", as: "c.csv.done")
+        #expect(skus(try site.drain()).isEmpty)
+        #expect(site.last?.status == "waiting: b.csv is not complete yet")
+        try site.drop("", as: "b.csv.done")
+        #expect(skus(try site.drain()) == ["2", "3"])
+    }
+
     @Test func `what a technician rejects is refused with a reject, and the next file is read`() throws {
         try site.drop(header + "RC;1;1\n", as: "a.csv")
         _ = try site.drain()
@@ -252,7 +277,9 @@ struct DropTests {
         for number in 1...300 { try site.drop(header + "RC;\(number);1\n", as: "m\(number).csv") }
         site.clock += 1_000
         let read = try site.read()
-        #expect(skus(read.batch?.records ?? []).count == 300)
+        // How many depends on how fast this machine is: a read comes back after a quarter of a second.
+        #expect(skus(read.batch?.records ?? []).count > 20)
+        #expect(skus(try site.drain()).count + skus(read.batch?.records ?? []).count == 300)
     }
 
     @Test func `a start at the end leaves out what is there`() throws {

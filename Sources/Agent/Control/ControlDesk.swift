@@ -74,6 +74,10 @@ final class ControlDesk: Sendable {
             return OutcomeDocument(
                 id: id, outcome: "rejected", events: 0, reason: "no source is named \(stored.source) any more")
         }
+        if definition.drop?.full != nil {
+            let reason = "a row of a full export speaks of its own time alone: mend it in the WMS, discard this"
+            return OutcomeDocument(id: id, outcome: "rejected", events: 0, reason: reason)
+        }
         let reader = try definition.reader(
             site: configuration.site, rules: configuration.inventory,
             beginning: SourceBeginning(checkpoint: outbox.checkpoint(of: stored.source)))

@@ -78,7 +78,8 @@ struct DropListing {
             order: "\(first)|\(name.naturalOrder)")
     }
 
-    private static func padded(_ number: Int64) -> String {
+    /// Sorts as text as it does as a number.
+    static func padded(_ number: Int64) -> String {
         let digits = String(number)
         return String(repeating: "0", count: max(0, 20 - digits.count)) + digits
     }

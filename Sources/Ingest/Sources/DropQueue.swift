@@ -30,8 +30,8 @@ struct DropQueue {
     /// By name: what it looked like, and since when (monotonic milliseconds).
     private var standing: [String: (stamp: String, since: Int64)] = [:]
     private var markers: [String: Int64] = [:]
-    /// What is waited for now, and since when.
-    private var blocked: (reason: String, since: Int64)?
+    /// What is waited for now, each since when.
+    private var waits: [String: Int64] = [:]
     /// The number of the last file that was read, and its date.
     private(set) var last: (sequence: Int64, date: String)?
 
@@ -65,11 +65,12 @@ struct DropQueue {
                 unit.entries[0].said.date
             )
         }
-        blocked = nil
     }
 
     mutating func next(monotonic: Int64) -> Next {
         var passed: [String] = []
+        var stillWaited: [String: Int64] = [:]
+        defer { waits = stillWaited }
         var position = head
         while position < waiting.count {
             if taken.contains(waiting[position].name) {
@@ -78,17 +79,14 @@ struct DropQueue {
             }
             let unit = unit(at: position)
             guard let reason = obstacle(unit, monotonic) else {
-                var ready = DropUnit(entries: unit)
-                ready.passed = passed
-                return .read(ready)
-            }
-            if passed.isEmpty, blocked?.reason != reason { blocked = (reason, monotonic) }
-            guard monotonic - (blocked?.since ?? monotonic) >= settings.patience else { return .wait(reason) }
-            // Patience is over: what comes after it is not held up; it stays in the queue itself.
-            passed.append(reason)
-            if let gap = gap(before: unit[0]), reason == gap, isComplete(unit, monotonic) {
                 return .read(DropUnit(entries: unit, passed: passed))
             }
+            let since = waits[reason] ?? monotonic
+            stillWaited[reason] = since
+            guard monotonic - since >= settings.patience else { return .wait(reason) }
+            // Patience is over: what comes after it is not held up; it stays in the queue itself.
+            passed.append(reason)
+            if reason == gap(before: unit[0]) { return .read(DropUnit(entries: unit, passed: passed)) }
             position += unit.count
         }
         return passed.first.map { .wait($0) } ?? .idle

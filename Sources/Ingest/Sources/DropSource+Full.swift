@@ -85,14 +85,11 @@ extension DropSource {
     // MARK: the time that an export speaks of
 
     private func sortableTime(of content: DropContent, _ full: FullSettings) -> String {
-        let entry = content.unit.entries[0]
-        if full.asOf == .name, !entry.said.date.isEmpty || entry.said.sequence != nil {
-            return String(entry.order.prefix { $0 != "|" })
-                + "|"
-                + (entry.said.sequence.map { String(repeating: "0", count: 20 - String($0).count) + String($0) } ?? "")
+        let said = content.unit.entries[0].said
+        if full.asOf == .name, !said.date.isEmpty || said.sequence != nil {
+            return "\(said.date)|\(said.sequence.map(DropListing.padded) ?? "")"
         }
-        let modified = String(content.unit.entries.map(\.modified).max() ?? 0)
-        return String(repeating: "0", count: max(0, 20 - modified.count)) + modified
+        return DropListing.padded(content.unit.entries.map(\.modified).max() ?? 0)
     }
 
     private func time(of content: DropContent, _ full: FullSettings) -> (moment: Timestamp, isOfFile: Bool) {

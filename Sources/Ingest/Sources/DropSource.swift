@@ -43,7 +43,8 @@ package final class DropSource: SourceReader {
     private var listingCost: Int64 = 0
     private var nextTables: Int64 = 0
     private var hold: SourceHoldNote?
-    /// Unreadable now, looked at again later: monotonic milliseconds by name.
+    private var heldUnit: DropUnit?
+    /// What was read last, for people.
     private var object: String
 
     /// What is being done with one export.
@@ -57,6 +58,8 @@ package final class DropSource: SourceReader {
 
     private static let lookInterval: Int64 = 1_000
     static let mostRecords = 1_500
+    /// One read comes back after so long, in milliseconds, whatever there is to hash.
+    private static let mostWork: Int64 = 250
     /// Looking takes at most this part of the time.
     private static let lookShare: Int64 = 20
 
@@ -121,6 +124,13 @@ package final class DropSource: SourceReader {
         if !records.isEmpty || state != before {
             result.batch = CaptureBatch(source: name, records: records, checkpoint: try state.checkpoint(object))
         }
+    }
+
+    /// What work cost, not what time it is: the tests' clocks do not count here.
+    private static func milliseconds() -> Int64 {
+        var now = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &now)
+        return Int64(now.tv_sec) * 1_000 + Int64(now.tv_nsec) / 1_000_000
     }
 
     /// Small files share a batch; a long comparison comes back after each step.
@@ -202,6 +212,11 @@ package final class DropSource: SourceReader {
     private func choose(
         _ round: DropRound, _ records: inout [CapturedRecord], _ result: inout PipelineRead
     ) throws {
+        if let hold, !isStillThere(heldUnit) {
+            result.notices.append("\(hold.reason): it went away or was changed, and is held no more")
+            self.hold = nil
+            listedAt = .min
+        }
         if let hold {
             result.hold = hold
             result.status = "held: \(hold.reason); waybill sources accept \(name), or reject"
@@ -218,21 +233,25 @@ package final class DropSource: SourceReader {
         }
     }
 
+    private func isStillThere(_ unit: DropUnit?) -> Bool {
+        unit?.entries.allSatisfy { entry in
+            let file = TailFile(path: "\(directory)/\(entry.name)")
+            return file.map { $0.size == entry.size && $0.modified == entry.modified } ?? (errno != ENOENT)
+        } ?? true
+    }
+
     private func look(_ round: DropRound, _ result: inout PipelineRead) throws {
         let hasNews = watch.drain() || listedAt == .min
         let due = listedAt == .min ? .min : listedAt + max(Self.lookInterval, listingCost * Self.lookShare)
         let mayBe = listedAt == .min ? .min : listedAt + listingCost * Self.lookShare
         guard round.monotonic >= due || hasNews && round.monotonic >= mayBe || queue.isEmpty && isCut else { return }
-        var began = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &began)
+        let began = Self.milliseconds()
         guard let listing = DropListing(directory, pattern: pattern, settings: settings, isKnown: isKnown) else {
             listedAt = .min
             result.status = "waiting: \(directory): \(String(cString: strerror(errno)))"
             return
         }
-        var ended = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &ended)
-        listingCost = Int64(ended.tv_sec - began.tv_sec) * 1_000 + Int64(ended.tv_nsec - began.tv_nsec) / 1_000_000
+        listingCost = Self.milliseconds() - began
         listedAt = round.monotonic
         isCut = listing.isCut
         queue.show(listing, monotonic: round.monotonic)
@@ -326,6 +345,7 @@ package final class DropSource: SourceReader {
 
     func hold(_ content: DropContent, _ reason: String) {
         hold = SourceHoldNote(id: Self.holdID(content), reason: reason)
+        heldUnit = content.unit
         work = nil
     }
 
