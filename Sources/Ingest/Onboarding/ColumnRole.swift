@@ -101,7 +101,7 @@ package enum ColumnRole: String, CaseIterable, Sendable {
 
     /// Words that say of a column only that it identifies something.
     private static let fillers: Set<String> = [
-        "nr", "no", "num", "number", "nummer", "code", "id", "key", "cd", "name",
+        "nr", "no", "num", "number", "nummer", "code", "id", "key", "cd",
     ]
 
     /// What a column of this name is for.
