@@ -164,9 +164,9 @@ struct FullExportTests {
         site.pattern = "stock_{yyyyMMdd}.csv"
         var told: [String: String] = [:]
         var world: [String: Int] = [:]
-        for day in 1...28 {
-            for _ in 0..<400 {
-                let key = "S\(Int.random(in: 0..<3_000, using: &random))"
+        for day in 1...12 {
+            for _ in 0..<200 {
+                let key = "S\(Int.random(in: 0..<1_500, using: &random))"
                 world[key] = Int.random(in: 0..<5, using: &random) == 0 ? nil : Int.random(in: 0..<100, using: &random)
             }
             try dump(day, world.shuffled(using: &random).map { "\($0.key);A;\($0.value)" })

@@ -27,17 +27,17 @@ package final class DropSource: SourceReader {
     var state: DropState
     private var isFirstLook: Bool
     private var openedMemory: SourceMemory?
-    private var queue: DropQueue
+    var queue: DropQueue
     /// Hashed stamps of the files that are not to be read again.
-    private var known: Set<UInt64> = []
+    var known: Set<UInt64> = []
     /// Up to it all counts as read: another memory knew.
     private var floor = ""
-    private var work: Work?
+    var work: Work?
     /// What to do in the directory once a generation is committed.
-    private var chores: [(generation: Int64, chore: DropChore)] = []
-    private var committedGeneration: Int64 = -1
+    var chores: [(generation: Int64, chore: DropChore)] = []
+    var committedGeneration: Int64 = -1
     /// What this batch brings to its end.
-    private(set) var ended: [EndedUnit] = []
+    var ended: [EndedUnit] = []
     private var isSettled = false
     private var listedAt: Int64 = .min
     private var listingCost: Int64 = 0
@@ -45,7 +45,7 @@ package final class DropSource: SourceReader {
     private var hold: SourceHoldNote?
     private var heldUnit: DropUnit?
     /// What was read last, for people.
-    private var object: String
+    var object: String
 
     /// What is being done with one export.
     enum Work {
@@ -260,27 +260,9 @@ package final class DropSource: SourceReader {
 
     private var isCut = false
     /// Whether the last file that was begun has no end of its last line.
-    private var endsOpen: Bool?
+    var endsOpen: Bool?
     /// Name, hash and time of the full export that this batch ends with.
     var lastExport: String?
-
-    /// A stop may have come between a commit and what was to follow it.
-    private func catchUp(_ left: [DropEntry], _ memory: SourceMemory) throws {
-        for entry in left {
-            let unit = DropUnit(entries: [entry])
-            let chore: DropChore? =
-                switch try memory.outcome(entry.stamp) {
-                case .read, .repeated: choreAfter(unit)
-                case .refused: failure(unit, "it was refused; see waybill rejects")
-                case .skipped, nil: nil
-                }
-            if let chore { chores.append((committedGeneration, chore)) }
-        }
-    }
-
-    private func failure(_ unit: DropUnit, _ reason: String) -> DropChore? {
-        settings.failed.map { DropChore(unit: unit, kind: .fail(into: $0, reason: reason)) }
-    }
 
     /// Read before, or left out by the first start, or by what a memory that is gone stood for.
     private func isKnown(_ entry: DropEntry) -> Bool {
@@ -366,69 +348,6 @@ package final class DropSource: SourceReader {
             losses.record(loss, from: "gap:\(content.name)", hashed: reason + content.name, offset: 0, now: round.now))
     }
 
-    /// It is done with, as of this batch; `chore` follows its commit.
-    func finish(_ unit: DropUnit, hash: String, _ outcome: FileOutcome, chore: DropChore?) {
-        ended.append(EndedUnit(unit: unit, hash: hash, outcome: outcome, chore: chore))
-        for entry in unit.entries { known.insert(Digest(sha256: entry.stamp).prefix8) }
-        queue.take(unit)
-        state.upTo = max(state.upTo, unit.order)
-        if let last = queue.last { (state.sequence, state.date) = (last.sequence, last.date) }
-        state.reading = nil
-        object = unit.name
-        work = nil
-    }
-
-    /// One generation for all that ended in this batch: a fsync a batch, not a file.
-    private func remember(_ memory: SourceMemory, _ now: Timestamp) throws {
-        if !ended.isEmpty {
-            try memory.write { generation in
-                if let lastExport { try memory.put("last_export", text: lastExport) }
-                if let endsOpen { try memory.put("open_ends", text: endsOpen ? "1" : "0") }
-                for one in ended {
-                    for entry in one.unit.entries {
-                        try memory.note(entry, hash: one.hash, one.outcome, at: now, generation: generation)
-                    }
-                }
-                try memory.forgetOldFiles()
-            }
-            for one in ended { if let chore = one.chore { chores.append((memory.generation, chore)) } }
-            ended.removeAll()
-        }
-        state.generation = memory.generation
-    }
-
-    /// Nothing of it is read: a reject says why, and what it was stays where people find it.
-    func refuse(
-        _ unit: DropUnit, hash: String, _ reason: RejectReason, _ round: DropRound,
-        _ records: inout [CapturedRecord], _ result: inout PipelineRead
-    ) {
-        let told = RejectReason(code: "file_\(reason.code)", message: "\(unit.name) was refused: \(reason.message)")
-        let identity = RecordIdentity(
-            text: "file:\(unit.entries[0].stamp)", recordHash: Digest(sha256: hash), isTracked: false)
-        records.append(
-            CapturedRecord(
-                identity: identity, outcome: .reject(told), bytes: ArraySlice(unit.name.utf8),
-                position: RecordPosition(object: unit.name, offset: 0)))
-        result.notices.append(told.message)
-        finish(unit, hash: hash, .refused, chore: failure(unit, told.message))
-    }
-
-    /// What follows a file that was read.
-    func choreAfter(_ unit: DropUnit) -> DropChore? {
-        switch settings.after {
-        case .leave: nil
-        case .delete: DropChore(unit: unit, kind: .delete)
-        case .archive: settings.archive.map { DropChore(unit: unit, kind: .archive(into: $0)) }
-        }
-    }
-
-    private func doChores(_ memory: SourceMemory, _ result: inout PipelineRead) throws {
-        while let first = chores.first, first.generation <= committedGeneration {
-            result.notices += first.chore.run(in: directory, completion: settings.completion)
-            chores.removeFirst()
-        }
-    }
-
     // MARK: beginning
 
     private func beginFirst(_ memory: SourceMemory, _ now: Timestamp, _ records: inout [CapturedRecord]) throws {
@@ -452,14 +371,6 @@ package final class DropSource: SourceReader {
         try Remapping(format: definition.format, state: DecoderState(columns: state.columns), mapping: mapping)
             .record(bytes, identity: identity, position: position, now: now)
     }
-}
-
-/// An export that is done with.
-struct EndedUnit {
-    let unit: DropUnit
-    let hash: String
-    let outcome: FileOutcome
-    let chore: DropChore?
 }
 
 /// What one look of a drop source works with.
