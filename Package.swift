@@ -74,7 +74,7 @@ let package = Package(
         .target(name: "SeededRandom", path: "Tests/SeededRandom", swiftSettings: strict),
         tests("InventoryTests", ["Inventory", "SeededRandom"]),
         tests("SQLiteTests", ["SQLite"]),
-        tests("IngestTests", ["CZlib", "Ingest", "Inventory", "SeededRandom"]),
+        tests("IngestTests", ["CZlib", "Ingest", "Inventory", "SQLite", "SeededRandom"]),
         .target(name: "CFaultVFS", dependencies: ["CSQLite"], path: "Tests/CFaultVFS"),
         tests("OutboxTests", ["CFaultVFS", "Inventory", "Outbox", "SQLite", "SeededRandom"]),
         tests("MQTTTests", ["MQTT"]),

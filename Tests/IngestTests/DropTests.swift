@@ -199,6 +199,35 @@ struct DropTests {
         #expect(site.names(in: site.directory + "/archive") == ["a.csv", "a.csv.1"])
     }
 
+    @Test(arguments: [DropSettings.After.delete, .archive])
+    func `what took a file's place before it was tidied away is read, not deleted`(after: DropSettings.After) throws {
+        site.settings.after = after
+        site.settings.archive = site.directory + "/archive"
+        try site.drop(header + "RC;1;1\n", as: "a.csv")
+        site.clock += 1_000
+        while skus(try site.read().batch?.records ?? []).isEmpty { site.clock += 1_000 }
+        // The commit is there; what follows it comes with the next look.
+        try site.drop(header + "RC;2;1\n", as: "a.csv", modified: Date(timeIntervalSince1970: 9_000))
+        #expect(skus(try site.drain()) == ["2"])
+        _ = try site.drain()
+        #expect(site.names(in: site.inbox).isEmpty)
+    }
+
+    @Test func `a refused file's successor is read, not put beside the refused one`() throws {
+        site.settings.failed = site.directory + "/failed"
+        try site.drop(header + (1...3_500).map { "RC;\($0);1\n" }.joined(), as: "a.csv")
+        site.clock += 1_000
+        var found: [String] = []
+        while found.isEmpty { found += skus(try site.read().batch?.records ?? []) }
+        let handle = try #require(FileHandle(forWritingAtPath: site.inbox + "/a.csv"))
+        try handle.truncate(atOffset: 0)
+        try handle.write(contentsOf: Data((header + "RC;new;1\n").utf8))
+        try handle.close()
+        #expect(skus(try site.drain()).last == "new")
+        _ = try site.drain()
+        #expect(site.names(in: site.inbox) == ["a.csv"])
+    }
+
     @Test func `a stop between the commit and what follows it is made good`() throws {
         site.settings.after = .delete
         site.settings.completion = .marker(".done")

@@ -1,6 +1,7 @@
 import Foundation
 import Ingest
 import Inventory
+import SQLite
 import SeededRandom
 import Testing
 
@@ -153,6 +154,19 @@ struct FullExportTests {
         try site.drop(header + "S2;A;6\n", as: "stock_20261102_1of2.csv")
         try site.drop(header + "S1;A;7\n", as: "stock_20261102_2of2.csv")
         #expect(levels(try site.drain()) == ["S1@A=7"])
+    }
+
+    @Test func `rows that went are forgotten once their going is committed, however many`() throws {
+        site.makeFull { $0.goneLimit = 100 }
+        try dump(1, (1...5_000).map { "S\($0);A;1" })
+        _ = try site.drain()
+        try dump(2, (1...5_000).map { "S\($0);A;2" })
+        _ = try site.drain()
+        // In quiet moments.
+        _ = try site.drain()
+        site.restart()
+        let memory = try Connection(path: site.data + "/source-stock.sqlite", mode: .readOnly)
+        #expect(try memory.integer("SELECT count(*) FROM rows") == 5_000)
     }
 
     @Test func `a kill anywhere loses and repeats nothing`() throws {

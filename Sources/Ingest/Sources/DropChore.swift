@@ -12,9 +12,11 @@ struct DropChore {
     let unit: DropUnit
     let kind: Kind
 
-    /// What went wrong, in words: the export stays where it is then, and is not read again all the same.
+    /// What went wrong, in words: the export stays where it is then, and is not read again all the same. What took its
+    /// place since was not read yet, and is left with its marker.
     func run(in directory: String, completion: DropSettings.Completion) -> [String] {
-        unit.entries.flatMap { entry in
+        unit.entries.flatMap { entry -> [String] in
+            guard let file = TailFile(path: "\(directory)/\(entry.name)"), entry.isStateOf(file) else { return [] }
             var problems = run(on: entry.name, in: directory)
             if case .marker(let suffix) = completion {
                 for marker in DropQueue.markerNames(of: entry.name, suffix)

@@ -60,7 +60,7 @@ final class DropContent {
 
     /// Why it is not what it was when it was listed; nil while it is.
     var change: RejectReason? {
-        let changed = parts.first { $0.file.size != $0.entry.size || $0.file.modified != $0.entry.modified }
+        let changed = parts.first { !$0.entry.isStateOf($0.file) }
         return changed.map {
             RejectReason(code: "changed", message: "\($0.entry.name) was changed while it was read")
         }

@@ -13,6 +13,9 @@ struct DropEntry: Equatable {
 
     /// Tells this state of the file from an earlier or later one of the same name.
     var stamp: String { "\(name)|\(size)|\(modified)" }
+
+    /// Whether the file that bears the name now is still as it was seen.
+    func isStateOf(_ file: TailFile) -> Bool { file.size == size && file.modified == modified }
 }
 
 /// One look at a drop directory.

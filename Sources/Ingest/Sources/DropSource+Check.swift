@@ -27,7 +27,10 @@ extension DropSource {
     }
 
     func check(_ round: DropRound, _ records: inout [CapturedRecord], _ result: inout PipelineRead) throws {
-        guard var checking = state.checking, let view = try stockView?() else { return start(nil) }
+        guard var checking = state.checking, let view = try stockView?() else {
+            state.checking = nil
+            return start(nil)
+        }
         guard round.now.milliseconds >= checking.asOf + Self.settleMargin else {
             result.more = false
             result.status =

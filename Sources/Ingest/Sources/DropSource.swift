@@ -116,9 +116,10 @@ package final class DropSource: SourceReader {
         if isFirstLook { try beginFirst(memory, now, &records) }
         let round = DropRound(now: now, monotonic: monotonic, maxBytes: maxBytes, memory: memory)
         try doChores(memory, &result)
+        let end = Self.milliseconds() + Self.mostWork
         repeat {
             try advance(round, &records, &result)
-        } while result.more && records.count < Self.mostRecords && isQuick
+        } while result.more && records.count < Self.mostRecords && isQuick && Self.milliseconds() < end
         if records.isEmpty, !result.more, work == nil { try settle(memory, &result) }
         try remember(memory, now)
         if !records.isEmpty || state != before {
@@ -236,7 +237,7 @@ package final class DropSource: SourceReader {
     private func isStillThere(_ unit: DropUnit?) -> Bool {
         unit?.entries.allSatisfy { entry in
             let file = TailFile(path: "\(directory)/\(entry.name)")
-            return file.map { $0.size == entry.size && $0.modified == entry.modified } ?? (errno != ENOENT)
+            return file.map(entry.isStateOf) ?? (errno != ENOENT)
         } ?? true
     }
 

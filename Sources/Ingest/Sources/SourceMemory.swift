@@ -141,11 +141,12 @@ final class SourceMemory {
     func settle(_ committed: Int64, rows: Int = 2_000) throws -> Bool {
         let dead = "SELECT id FROM rows WHERE died > 0 AND died <= \(committed) LIMIT \(rows)"
         guard try connection.integer("SELECT count(*) FROM (\(dead))") > 0 else { return true }
-        try connection.transaction {
+        return try connection.transaction {
             try connection.execute("DELETE FROM rows WHERE id IN (\(dead))")
+            let deleted = connection.changes
             try put("floor", committed)
+            return deleted < rows
         }
-        return connection.changes < rows
     }
 
     private func put(_ name: String, _ value: Int64) throws {
