@@ -56,6 +56,12 @@ package enum MappingField: Int, CaseIterable, Sendable {
     case expected, counted, unrestricted, quarantined, damaged, blocked, allocated, inTransit
     case occurredAt, reasonText, documentType, documentLine, reverses
 
+    /// The figures of a level, each with its bucket.
+    static let levels: [(field: MappingField, bucket: Bucket)] = [
+        (.unrestricted, .unrestricted), (.quarantined, .quarantined), (.damaged, .damaged), (.blocked, .blocked),
+        (.allocated, .allocated), (.inTransit, .inTransit),
+    ]
+
     /// The key in a configuration.
     package var name: String {
         switch self {

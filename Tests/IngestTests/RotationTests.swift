@@ -123,8 +123,8 @@ struct RotationTests {
         let looks = Atomic(0)
         let rotator = Task.detached {
             for number in 1...8 {
-                while looks.load(ordering: .acquiring) < number { usleep(20) }
-                usleep(useconds_t(number % 16 * 60))
+                while looks.load(ordering: .acquiring) < number { sched_yield() }
+                for _ in 0..<number * 100 { sched_yield() }
                 rename(path, "\(path).\(number)")
                 try Data((header + "RC;\(number);5\n").utf8).write(to: URL(fileURLWithPath: path))
             }

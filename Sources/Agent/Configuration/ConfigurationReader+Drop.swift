@@ -21,8 +21,7 @@ extension ConfigurationReader {
         }
         let full = full(table)
         guard isDrop else { return nil }
-        let name = definition.path.split(separator: "/").last.map(String.init) ?? ""
-        do { _ = try DropPattern(name) } catch { table.wrong("path", "\(error)") }
+        do { _ = try DropPattern(definition.path.fileName) } catch { table.wrong("path", "\(error)") }
         if isFull {
             drop.full = full
             requireLevels(table, definition)

@@ -99,12 +99,8 @@ struct DraftBuilder {
     }
 
     private func levels(_ factor: UnitTable.Factor?) throws -> [Bucket: Quantity] {
-        let named: [(MappingField, Bucket)] = [
-            (.unrestricted, .unrestricted), (.quarantined, .quarantined), (.damaged, .damaged), (.blocked, .blocked),
-            (.allocated, .allocated), (.inTransit, .inTransit),
-        ]
         var levels: [Bucket: Quantity] = [:]
-        for (field, bucket) in named {
+        for (field, bucket) in MappingField.levels {
             if let text = fields[field] { levels[bucket] = try amount(text, factor) }
         }
         guard !levels.isEmpty else { throw InventoryError(code: "level", message: "stock.level names no bucket") }

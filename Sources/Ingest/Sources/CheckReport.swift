@@ -53,6 +53,11 @@ package struct CheckReport: Sendable {
         }
     }
 
+    /// As a source remembers them; `figures` reads it.
+    static func text(_ figures: [StockDrift.Figure]) -> String {
+        figures.map { "\($0.bucket.name) \($0.expected) \($0.actual)" }.joined(separator: ",")
+    }
+
     private static func figures(_ text: String) -> [(bucket: String, expected: String, actual: String)] {
         text.split(separator: ",").compactMap { part in
             let words = part.split(separator: " ").map(String.init)

@@ -111,17 +111,15 @@ struct DropQueue {
     private func obstacle(_ unit: [DropEntry], _ monotonic: Int64) -> String? {
         let wanted = unit[0].said.part == nil ? 1 : unit[0].said.parts ?? settings.full?.parts ?? 1
         if unit.count < wanted { return "\(unit[0].name): \(unit.count) of \(wanted) parts are there" }
-        if let open = unit.first(where: { !isComplete([$0], monotonic) }) { return "\(open.name) is not complete yet" }
+        if let open = unit.first(where: { !isComplete($0, monotonic) }) { return "\(open.name) is not complete yet" }
         return gap(before: unit[0])
     }
 
-    private func isComplete(_ unit: [DropEntry], _ monotonic: Int64) -> Bool {
-        unit.allSatisfy { entry in
-            switch settings.completion {
-            case .renamed: true
-            case .settle(let still): standing[entry.name].map { monotonic - $0.since >= still } ?? false
-            case .marker(let suffix): marker(of: entry.name, suffix).map { $0 >= entry.modified - Self.coarse } ?? false
-            }
+    private func isComplete(_ entry: DropEntry, _ monotonic: Int64) -> Bool {
+        switch settings.completion {
+        case .renamed: true
+        case .settle(let still): standing[entry.name].map { monotonic - $0.since >= still } ?? false
+        case .marker(let suffix): marker(of: entry.name, suffix).map { $0 >= entry.modified - Self.coarse } ?? false
         }
     }
 

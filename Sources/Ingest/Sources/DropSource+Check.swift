@@ -37,7 +37,7 @@ extension DropSource {
                 "waiting: what happened up to \(Timestamp(milliseconds: checking.asOf)) may still be on its way"
             return
         }
-        let pass = CheckPass(
+        let pass = try CheckPass(
             view: view, memory: round.memory,
             comparison: StockComparison(buckets: mappedBuckets, asOf: Timestamp(milliseconds: checking.asOf)))
         let found =
@@ -106,29 +106,16 @@ extension DropSource {
     }
 
     private func record(of drift: StockDrift, _ checking: DropState.Checking, _ now: Timestamp) -> CapturedRecord {
-        let figures = drift.figures.map { "\($0.bucket.name):\($0.expected):\($0.actual)" }.joined(separator: ",")
-        let text = "drift:\(drift.key.joined):\(checking.hash):\(figures)"
-        let hash = Digest(sha256: text)
-        let identity = RecordIdentity(text: text, recordHash: hash, isTracked: false)
-        let derived = EventID.derive(site: site, source: name, record: identity, type: .drift, n: 0)
-        let origin = Origin(
-            source: name, kind: "drop", object: checking.export, position: "full", key: nil, recordHash: hash)
-        var draft = EventDraft(
-            id: derived.id, type: .drift, sku: drift.key.sku, origin: origin, occurredAt: drift.asOf,
-            timeQuality: .resolved, capturedAt: now, mappingVersion: mapping.version, traceparent: derived.traceparent)
-        draft.drift = drift
-        return CapturedRecord(
-            identity: identity, outcome: .events([draft]), bytes: [],
-            position: RecordPosition(object: checking.export, offset: 0))
+        let text = "drift:\(drift.key.joined):\(checking.hash):\(CheckReport.text(drift.figures))"
+        let found = Compared(
+            type: .drift, sku: drift.key.sku, text: text, hash: Digest(sha256: text), export: checking.export,
+            asOf: drift.asOf, isTimeOfFile: false)
+        return record(of: found, now) { $0.drift = drift }
     }
 
     private var mappedBuckets: Set<Bucket> {
-        let fields: [(MappingField, Bucket)] = [
-            (.unrestricted, .unrestricted), (.quarantined, .quarantined), (.damaged, .damaged), (.blocked, .blocked),
-            (.allocated, .allocated), (.inTransit, .inTransit),
-        ]
         let named = definition.mapping.rules.reduce(into: Set<MappingField>()) { $0.formUnion($1.expressions.keys) }
-        return Set(fields.filter { named.contains($0.0) }.map(\.1))
+        return Set(MappingField.levels.filter { named.contains($0.field) }.map(\.bucket))
     }
 }
 
@@ -137,6 +124,14 @@ struct CheckPass {
     let view: any StockView
     let memory: SourceMemory
     let comparison: StockComparison
+    private let sums: RowSums
+
+    init(view: any StockView, memory: SourceMemory, comparison: StockComparison) throws {
+        self.view = view
+        self.memory = memory
+        self.comparison = comparison
+        sums = try RowSums(memory.connection)
+    }
 
     struct Page {
         var findings: [(key: StockKey, finding: Finding)] = []
@@ -154,7 +149,7 @@ struct CheckPass {
             let text = select.text(0) ?? ""
             page.last = text
             guard let key = StockKey(joined: text) else { continue }
-            let figures = try memory.figures(of: text)
+            let figures = try sums.figures(of: text)
             page.findings.append((key, comparison.finding(key, export: figures, ledger: try view.known(key))))
         }
         return page
@@ -165,7 +160,7 @@ struct CheckPass {
         var page = Page()
         for known in try view.known(after: StockKey(joined: after), limit: limit) {
             page.last = known.key.joined
-            guard try memory.figures(of: known.key.joined).isEmpty else { continue }
+            guard try sums.figures(of: known.key.joined).isEmpty else { continue }
             page.findings.append((known.key, comparison.finding(known.key, export: [:], ledger: known)))
         }
         return page
@@ -176,9 +171,11 @@ struct CheckPass {
     func cause(of drift: StockDrift, factors: [(numerator: Int64, denominator: Int64)]) throws -> StockDrift.Cause {
         let known = try view.known(ofSKU: drift.key.sku)
         let ledger = Dictionary(uniqueKeysWithValues: known.map { ($0.key, figures(of: $0.balance)) })
-        let before = try memory.figuresBefore(of: drift.key.joined)
+        let last = try memory.rowsGeneration
+        let before = try RowSums(memory.connection, before: last).figures(of: drift.key.joined)
         return DriftCause(
-            export: try memory.figures(ofSKU: drift.key.sku), ledger: ledger, factors: factors, before: before
+            export: try figures(ofSKU: drift.key.sku), ledger: ledger, factors: factors,
+            before: before.isEmpty ? nil : before
         ).cause(of: drift)
     }
 
@@ -190,7 +187,7 @@ struct CheckPass {
 
     /// False when the same difference was told before. Within `SourceMemory.write`.
     func note(_ drift: StockDrift, export: String, generation: Int64, now: Timestamp) throws -> Bool {
-        let figures = drift.figures.map { "\($0.bucket.name) \($0.expected) \($0.actual)" }.joined(separator: ",")
+        let figures = CheckReport.text(drift.figures)
         let key = drift.key.joined
         let select = try memory.connection.prepare("SELECT figures, since FROM drifts WHERE key = ?1")
         select.bind(1, text: key)
@@ -214,44 +211,16 @@ struct CheckPass {
         delete.bind(1, text: key.joined)
         try delete.run()
     }
-}
 
-extension SourceMemory {
-    private static let sums = Bucket.allCases.map { "sum(\($0.name))" }.joined(separator: ", ")
-
-    /// What the last export says of a key; empty: it does not name it.
-    func figures(of key: String) throws -> [Bucket: Quantity] {
-        try figures("WHERE key = ?1 AND kind = 0 AND died = 0", key)
-    }
-
-    /// What the export before the last one said; nil where both say the same.
-    func figuresBefore(of key: String) throws -> [Bucket: Quantity]? {
-        let last = try Int64(text("rows_generation") ?? "0") ?? 0
-        let before = try figures(
-            "WHERE key = ?1 AND kind = 0 AND born < \(last) AND (died = 0 OR died = \(last))", key)
-        return before.isEmpty ? nil : before
-    }
-
-    private func figures(_ condition: String, _ key: String) throws -> [Bucket: Quantity] {
-        let select = try connection.prepare("SELECT \(Self.sums) FROM rows \(condition)")
-        select.bind(1, text: key)
-        guard try select.step() else { return [:] }
-        var figures: [Bucket: Quantity] = [:]
-        for bucket in Bucket.allCases where !select.isNull(Int32(bucket.rawValue)) {
-            figures[bucket] = try Quantity(millionths: select.integer(Int32(bucket.rawValue)))
-        }
-        return figures
-    }
-
-    func figures(ofSKU sku: String) throws -> [StockKey: [Bucket: Quantity]] {
-        let select = try connection.prepare(
+    private func figures(ofSKU sku: String) throws -> [StockKey: [Bucket: Quantity]] {
+        let select = try memory.connection.prepare(
             "SELECT DISTINCT key FROM rows WHERE key >= ?1 AND key < ?2 AND kind = 0 AND died = 0 LIMIT 1000")
         select.bind(1, text: sku + "\u{1F}")
         select.bind(2, text: sku + "\u{20}")
         var keys: [String] = []
         while try select.step() { keys.append(select.text(0) ?? "") }
         var all: [StockKey: [Bucket: Quantity]] = [:]
-        for text in keys { if let key = StockKey(joined: text) { all[key] = try figures(of: text) } }
+        for text in keys { if let key = StockKey(joined: text) { all[key] = try sums.figures(of: text) } }
         return all
     }
 }

@@ -31,6 +31,7 @@ extension DropSource {
             }
             for one in ended { if let chore = one.chore { chores.append((memory.generation, chore)) } }
             ended.removeAll()
+            lastExport = nil
         }
         state.generation = memory.generation
     }
@@ -60,7 +61,7 @@ extension DropSource {
         }
     }
 
-    func doChores(_ memory: SourceMemory, _ result: inout PipelineRead) throws {
+    func doChores(_ result: inout PipelineRead) {
         while let first = chores.first, first.generation <= committedGeneration {
             result.notices += first.chore.run(in: directory, completion: settings.completion)
             chores.removeFirst()

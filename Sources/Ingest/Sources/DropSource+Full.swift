@@ -16,7 +16,7 @@ extension DropSource {
             .comparing(
                 try FullImport(
                     content, settings: full, memory: round.memory, mapping: mapping, format: definition.format,
-                    isAccepted: isAccepted(content), now: round.now)))
+                    isAccepted: isAccepted(content))))
     }
 
     func compare(
@@ -65,21 +65,40 @@ extension DropSource {
     func record(of level: StockLevel, _ telling: DropState.Telling, _ now: Timestamp) -> CapturedRecord {
         let text = "level:\(level.key.joined):\(telling.hash):\(telling.generation)"
         let figures = level.buckets.sorted { $0.key.rawValue < $1.key.rawValue }.map { "\($0.key.name)=\($0.value)" }
-        let hash = Digest(sha256: text + figures.joined(separator: ","))
-        let identity = RecordIdentity(text: text, recordHash: hash, isTracked: false)
-        let derived = EventID.derive(site: site, source: name, record: identity, type: .level, n: 0)
+        let found = Compared(
+            type: .level, sku: level.key.sku, text: text, hash: Digest(sha256: text + figures.joined(separator: ",")),
+            export: telling.export, asOf: Timestamp(milliseconds: telling.asOf), isTimeOfFile: telling.isTimeOfFile)
+        return record(of: found, now) { draft in
+            draft.levels = [level]
+            draft.isCompared = true
+        }
+    }
+
+    /// What events that come of comparing have in common.
+    struct Compared {
+        let type: EventType
+        let sku: String
+        /// The record's identity.
+        let text: String
+        let hash: Digest
+        let export: String
+        let asOf: Timestamp
+        let isTimeOfFile: Bool
+    }
+
+    func record(of found: Compared, _ now: Timestamp, _ fill: (inout EventDraft) -> Void) -> CapturedRecord {
+        let identity = RecordIdentity(text: found.text, recordHash: found.hash, isTracked: false)
+        let derived = EventID.derive(site: site, source: name, record: identity, type: found.type, n: 0)
         let origin = Origin(
-            source: name, kind: "drop", object: telling.export, position: "full", key: nil, recordHash: hash)
+            source: name, kind: "drop", object: found.export, position: "full", key: nil, recordHash: found.hash)
         var draft = EventDraft(
-            id: derived.id, type: .level, sku: level.key.sku, origin: origin,
-            occurredAt: Timestamp(milliseconds: telling.asOf),
-            timeQuality: telling.isTimeOfFile ? .captured : .resolved, capturedAt: now, mappingVersion: mapping.version,
+            id: derived.id, type: found.type, sku: found.sku, origin: origin, occurredAt: found.asOf,
+            timeQuality: found.isTimeOfFile ? .captured : .resolved, capturedAt: now, mappingVersion: mapping.version,
             traceparent: derived.traceparent)
-        draft.levels = [level]
-        draft.isCompared = true
+        fill(&draft)
         return CapturedRecord(
             identity: identity, outcome: .events([draft]), bytes: [],
-            position: RecordPosition(object: telling.export, offset: 0))
+            position: RecordPosition(object: found.export, offset: 0))
     }
 
     // MARK: the time that an export speaks of

@@ -71,8 +71,8 @@ package final class DropSource: SourceReader {
         self.beginning = beginning
         name = definition.name
         settings = definition.drop ?? DropSettings()
-        directory = Self.directory(of: definition.path)
-        object = Self.fileName(of: definition.path)
+        directory = definition.path.directory
+        object = definition.path.fileName
         pattern = try DropPattern(object)
         let found = beginning.checkpoint.flatMap(DropState.init)
         state = found ?? DropState()
@@ -87,14 +87,6 @@ package final class DropSource: SourceReader {
         watch = DirectoryWatch(directory)
         losses = LossTeller(source: definition.name, kind: "drop", site: site, object: object)
     }
-
-    static func directory(of path: String) -> String {
-        let parts = path.split(separator: "/", omittingEmptySubsequences: false)
-        let parent = parts.dropLast().joined(separator: "/")
-        return parts.count == 1 ? "." : parent.isEmpty ? "/" : parent
-    }
-
-    static func fileName(of path: String) -> String { path.split(separator: "/").last.map(String.init) ?? path }
 
     package func read(maxBytes: Int, now: Timestamp, monotonic: Int64) throws -> PipelineRead {
         var result = PipelineRead()
@@ -115,7 +107,7 @@ package final class DropSource: SourceReader {
         let before = state
         if isFirstLook { try beginFirst(memory, now, &records) }
         let round = DropRound(now: now, monotonic: monotonic, maxBytes: maxBytes, memory: memory)
-        try doChores(memory, &result)
+        doChores(&result)
         let end = Self.milliseconds() + Self.mostWork
         repeat {
             try advance(round, &records, &result)

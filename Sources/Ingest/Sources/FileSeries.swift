@@ -80,10 +80,8 @@ struct FileSeries {
     init(path: String, scratch: String?) {
         self.path = path
         self.scratch = scratch
-        let parts = path.split(separator: "/", omittingEmptySubsequences: false)
-        name = parts.last.map(String.init) ?? path
-        let parent = parts.dropLast().joined(separator: "/")
-        directory = parts.count == 1 ? "." : parent.isEmpty ? "/" : parent
+        name = path.fileName
+        directory = path.directory
         pattern = FilePattern(name)
     }
 
@@ -173,9 +171,9 @@ package struct FirstStart {
     }
 
     private init?(_ definition: SourceDefinition, _ drop: DropSettings) {
-        let directory = DropSource.directory(of: definition.path)
-        guard let pattern = try? DropPattern(DropSource.fileName(of: definition.path)),
-            let listing = DropListing(directory, pattern: pattern, settings: drop, isKnown: { _ in false })
+        guard let pattern = try? DropPattern(definition.path.fileName),
+            let listing = DropListing(
+                definition.path.directory, pattern: pattern, settings: drop, isKnown: { _ in false })
         else { return nil }
         if definition.startsAtEnd { return }
         for entry in listing.entries {

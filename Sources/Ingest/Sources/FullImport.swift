@@ -30,7 +30,6 @@ final class FullImport {
     let memory: SourceMemory
     let mapping: Mapping
     private let format: FormatDefinition
-    private let now: Timestamp
     /// A technician has seen it: the guard does not count.
     let isAccepted: Bool
 
@@ -66,7 +65,7 @@ final class FullImport {
 
     init(
         _ content: DropContent, settings: FullSettings, memory: SourceMemory, mapping: Mapping,
-        format: FormatDefinition, isAccepted: Bool, now: Timestamp, mostHashes: Int = 2_200_000
+        format: FormatDefinition, isAccepted: Bool, mostHashes: Int = 2_200_000
     ) throws {
         self.mostHashes = mostHashes
         self.content = content
@@ -75,7 +74,6 @@ final class FullImport {
         self.mapping = mapping
         self.format = format
         self.isAccepted = isAccepted
-        self.now = now
         reading = try ContentRecords(content, format: format)
     }
 

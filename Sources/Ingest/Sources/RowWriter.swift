@@ -9,7 +9,6 @@ final class RowWriter {
     private let noteKey: Statement
     private let noteKeyOf: Statement
     private let buryRow: Statement
-    /// Of all rows so far: there is nothing before the first generation.
     private static let figures = Bucket.allCases.map(\.name).joined(separator: ", ")
 
     init(_ connection: Connection, generation: Int64) throws {
@@ -120,20 +119,17 @@ final class RowWriter {
 /// The keys that a generation changed, with their figures before and after.
 struct ChangedKeys {
     private let select: Statement
-    private let after: Statement
-    private let before: Statement
+    private let after: RowSums
+    private let before: RowSums
     private let hasBefore: Bool
     /// Under one mapping a bucket that is named no more holds nothing; under another one it may just not be named.
     private let zeroes: Bool
 
     init(_ connection: Connection, generation: Int64, zeroes: Bool) throws {
         self.zeroes = zeroes
-        let sums = Bucket.allCases.map { "sum(\($0.name))" }.joined(separator: ", ")
         select = try connection.prepare("SELECT key FROM changes WHERE key > ?1 ORDER BY key LIMIT ?2")
-        after = try connection.prepare("SELECT \(sums) FROM rows WHERE key = ?1 AND kind = 0 AND died = 0")
-        before = try connection.prepare(
-            "SELECT \(sums) FROM rows WHERE key = ?1 AND kind = 0 AND born < \(generation) "
-                + "AND (died = 0 OR died = \(generation))")
+        after = try RowSums(connection)
+        before = try RowSums(connection, before: generation)
         hasBefore = try connection.integer("SELECT min(born) FROM (SELECT born FROM rows LIMIT 1)") < generation
     }
 
@@ -154,30 +150,40 @@ struct ChangedKeys {
 
     private func change(of text: String) throws -> StockLevel? {
         guard let key = StockKey(joined: text) else { return nil }
-        let now = try figures(after, text)
-        let then = hasBefore ? try figures(before, text) : [:]
+        let now = try after.figures(of: text)
+        let then = hasBefore ? try before.figures(of: text) : [:]
         let emptied = zeroes || now.isEmpty ? then.mapValues { _ in Quantity.zero } : [:]
         let level = now.merging(emptied) { figure, _ in figure }
         return level == then || level.isEmpty ? nil : StockLevel(key: key, buckets: level)
     }
+}
 
-    private func figures(_ sums: Statement, _ key: String) throws -> [Bucket: Quantity] {
-        sums.bind(1, text: key)
-        defer { sums.reset() }
-        guard try sums.step() else { return [:] }
+/// What the rows of a key add up to; empty: there is none.
+struct RowSums {
+    private let select: Statement
+
+    /// In the last export, or in the one `before` a generation.
+    init(_ connection: Connection, before generation: Int64? = nil) throws {
+        let sums = Bucket.allCases.map { "sum(\($0.name))" }.joined(separator: ", ")
+        let isIn = generation.map { "born < \($0) AND (died = 0 OR died = \($0))" } ?? "died = 0"
+        select = try connection.prepare("SELECT \(sums) FROM rows WHERE key = ?1 AND kind = 0 AND \(isIn)")
+    }
+
+    func figures(of key: String) throws -> [Bucket: Quantity] {
+        select.bind(1, text: key)
+        defer { select.reset() }
+        guard try select.step() else { return [:] }
         var figures: [Bucket: Quantity] = [:]
-        for bucket in Bucket.allCases where !sums.isNull(Int32(bucket.rawValue)) {
-            figures[bucket] = try Quantity(millionths: sums.integer(Int32(bucket.rawValue)))
+        for bucket in Bucket.allCases where !select.isNull(Int32(bucket.rawValue)) {
+            figures[bucket] = try Quantity(millionths: select.integer(Int32(bucket.rawValue)))
         }
         return figures
     }
 }
 
 extension StockKey {
-    fileprivate static let separator = "\u{1F}"
-
     /// No field holds the separator, so these are as different as the keys are.
-    var joined: String { [sku, location, lot, owner].joined(separator: Self.separator) }
+    var joined: String { [sku, location, lot, owner].joined(separator: "\u{1F}") }
 
     init?(joined text: String) {
         let parts = text.split(separator: "\u{1F}", omittingEmptySubsequences: false).map(String.init)

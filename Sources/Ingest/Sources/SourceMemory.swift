@@ -9,7 +9,7 @@ import SQLite
 // out, and that batch's checkpoint names it. When a source is opened, what is younger than its checkpoint is taken back.
 // So rows are not deleted when they go: they get the generation of their death, and are deleted once it is committed.
 
-/// One thread; locked against other processes.
+/// One thread writes; others may read, and find it busy while a large export is compared.
 final class SourceMemory {
     let connection: Connection
     /// Of this file, so that a checkpoint which belongs to another one is seen.
@@ -63,7 +63,6 @@ final class SourceMemory {
         CREATE TABLE IF NOT EXISTS files(n INTEGER PRIMARY KEY, generation INTEGER NOT NULL, name TEXT NOT NULL,
             stamp TEXT NOT NULL, hash TEXT NOT NULL, at INTEGER NOT NULL, outcome TEXT NOT NULL);
         CREATE INDEX IF NOT EXISTS files_by_hash ON files(hash);
-        CREATE INDEX IF NOT EXISTS files_by_name ON files(name);
         CREATE INDEX IF NOT EXISTS files_by_stamp ON files(stamp);
         CREATE TABLE IF NOT EXISTS rows(id INTEGER PRIMARY KEY, hash BLOB NOT NULL, key TEXT, kind INTEGER NOT NULL,
             unrestricted INTEGER, quarantined INTEGER, damaged INTEGER, blocked INTEGER, allocated INTEGER,
@@ -98,7 +97,7 @@ final class SourceMemory {
         try connection.transaction {
             try connection.execute("DELETE FROM files WHERE generation > \(known)")
             try connection.execute("DELETE FROM drifts WHERE generation > \(known)")
-            if try connection.integer("SELECT value FROM meta WHERE name = 'rows'") > known {
+            if try rowsGeneration > known {
                 try connection.execute("DELETE FROM rows WHERE born > \(known)")
                 try connection.execute("UPDATE rows SET died = 0 WHERE died > \(known)")
                 try connection.execute("DELETE FROM changes")
@@ -129,9 +128,13 @@ final class SourceMemory {
     func finishLong() throws {
         try put("generation", generation + 1)
         try put("rows", generation + 1)
-        try put("rows_generation", text: "\(generation + 1)")
         try connection.execute("COMMIT")
         generation += 1
+    }
+
+    /// The generation of the last full export, or the one that rows were taken back to.
+    var rowsGeneration: Int64 {
+        get throws { try connection.integer("SELECT value FROM meta WHERE name = 'rows'") }
     }
 
     func abandonLong() { if connection.isInTransaction { try? connection.execute("ROLLBACK") } }
