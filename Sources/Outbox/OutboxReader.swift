@@ -11,6 +11,8 @@ package final class OutboxReader {
     let connection: Connection
     private let select: Statement
     private let ordinalOfText: Statement
+    /// Prepared when a key is first asked for.
+    var selectKnown: Statement?
 
     init(_ outbox: Outbox, life: Int) throws {
         self.outbox = outbox

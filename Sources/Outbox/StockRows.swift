@@ -3,9 +3,9 @@ import SQLite
 
 /// Reads the stock table, in the order of its primary key: bytes, field by field.
 enum StockRows {
-    private static let columns =
+    static let columns =
         "sku, location, lot, owner, unrestricted, quarantined, damaged, blocked, allocated, in_transit, version"
-    private static let key = "(sku, location, lot, owner)"
+    static let key = "(sku, location, lot, owner)"
     /// Lines of a leaf or of a SKU that are told; a leaf has a few in millions.
     private static let most = 1_000
 
@@ -23,7 +23,7 @@ enum StockRows {
         return try lines(select)
     }
 
-    private static let order = "sku, location, lot, owner"
+    static let order = "sku, location, lot, owner"
 
     static func leaf(_ connection: Connection, _ leaf: UInt16) throws -> [BalanceLine] {
         try page(connection, after: nil, within: "leaf = \(leaf)", limit: most)
@@ -38,7 +38,7 @@ enum StockRows {
         }
     }
 
-    private static func put(_ key: StockKey, _ select: Statement) {
+    static func put(_ key: StockKey, _ select: Statement) {
         select.bind(1, text: key.sku)
         select.bind(2, text: key.location)
         select.bind(3, text: key.lot)
@@ -64,39 +64,49 @@ enum StockRows {
 }
 
 extension OutboxReader: StockView {
-    private static let knownColumns =
-        "sku, location, lot, owner, unrestricted, quarantined, damaged, blocked, allocated, in_transit, version, touched"
-
     package func known(_ key: StockKey) throws -> KnownStock? {
-        try known("WHERE (sku, location, lot, owner) = (?1, ?2, ?3, ?4)", key).first
+        try read {
+            let select =
+                try selectKnown
+                ?? prepareKnown("WHERE sku = ?1 AND location = ?2 AND lot = ?3 AND owner = ?4")
+            selectKnown = select
+            defer { select.reset() }
+            StockRows.put(key, select)
+            return try Self.known(select).first
+        }
     }
 
     package func known(after key: StockKey?, limit: Int) throws -> [KnownStock] {
-        let rest = "ORDER BY sku, location, lot, owner LIMIT \(limit)"
-        guard let key else { return try known(rest, nil) }
-        return try known("WHERE (sku, location, lot, owner) > (?1, ?2, ?3, ?4) \(rest)", key)
+        try read {
+            let select = try prepareKnown(
+                "\(key == nil ? "" : "WHERE \(StockRows.key) > (?1, ?2, ?3, ?4)") ORDER BY \(StockRows.order) LIMIT \(limit)"
+            )
+            if let key { StockRows.put(key, select) }
+            return try Self.known(select)
+        }
     }
 
     package func known(ofSKU sku: String) throws -> [KnownStock] {
-        try known("WHERE sku = ?1 LIMIT 1000", StockKey(sku: sku))
+        try read {
+            let select = try prepareKnown("WHERE sku = ?1 LIMIT 1000")
+            select.bind(1, text: sku)
+            return try Self.known(select)
+        }
     }
 
-    private func known(_ condition: String, _ key: StockKey?) throws -> [KnownStock] {
-        try read {
-            let select = try connection.prepare("SELECT \(Self.knownColumns) FROM stock \(condition)")
-            if let key {
-                for (index, text) in [key.sku, key.location, key.lot, key.owner].enumerated()
-                where condition.contains("?\(index + 1)") { select.bind(Int32(index + 1), text: text) }
-            }
-            var found: [KnownStock] = []
-            while try select.step() {
-                let line = StockRows.line(select)
-                found.append(
-                    KnownStock(
-                        key: line.key, balance: line.balance, touchedAt: Timestamp(milliseconds: select.integer(11))))
-            }
-            return found
+    private func prepareKnown(_ condition: String) throws -> Statement {
+        try connection.prepare("SELECT \(StockRows.columns), touched FROM stock \(condition)")
+    }
+
+    private static func known(_ select: Statement) throws -> [KnownStock] {
+        var found: [KnownStock] = []
+        while try select.step() {
+            let line = StockRows.line(select)
+            found.append(
+                KnownStock(
+                    key: line.key, balance: line.balance, touchedAt: Timestamp(milliseconds: select.integer(11))))
         }
+        return found
     }
 }
 

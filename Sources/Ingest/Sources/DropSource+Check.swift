@@ -27,7 +27,7 @@ extension DropSource {
     }
 
     func check(_ round: DropRound, _ records: inout [CapturedRecord], _ result: inout PipelineRead) throws {
-        guard var checking = state.checking, let view = try stockView?() else {
+        guard var checking = state.checking, let view = try stock() else {
             state.checking = nil
             return start(nil)
         }
@@ -65,6 +65,7 @@ extension DropSource {
 
     private func endCheck(_ checking: DropState.Checking, _ round: DropRound, _ result: inout PipelineRead) throws {
         state.checking = nil
+        openedStock = nil
         let drifting = try round.memory.connection.integer("SELECT count(*) FROM drifts")
         let words = [
             checking.export, "\(checking.asOf)", "\(round.now.milliseconds)", "\(checking.compared)",
@@ -125,12 +126,14 @@ struct CheckPass {
     let memory: SourceMemory
     let comparison: StockComparison
     private let sums: RowSums
+    private let deleteDrift: Statement
 
     init(view: any StockView, memory: SourceMemory, comparison: StockComparison) throws {
         self.view = view
         self.memory = memory
         self.comparison = comparison
         sums = try RowSums(memory.connection)
+        deleteDrift = try memory.connection.prepare("DELETE FROM drifts WHERE key = ?1")
     }
 
     struct Page {
@@ -207,9 +210,8 @@ struct CheckPass {
     }
 
     func forget(_ key: StockKey) throws {
-        let delete = try memory.connection.prepare("DELETE FROM drifts WHERE key = ?1")
-        delete.bind(1, text: key.joined)
-        try delete.run()
+        deleteDrift.bind(1, text: key.joined)
+        try deleteDrift.run()
     }
 
     private func figures(ofSKU sku: String) throws -> [StockKey: [Bucket: Quantity]] {

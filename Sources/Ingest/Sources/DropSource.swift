@@ -27,6 +27,7 @@ package final class DropSource: SourceReader {
     var state: DropState
     private var isFirstLook: Bool
     private var openedMemory: SourceMemory?
+    var openedStock: (any StockView)?
     var queue: DropQueue
     /// Hashed stamps of the files that are not to be read again.
     var known: Set<UInt64> = []
@@ -325,7 +326,12 @@ package final class DropSource: SourceReader {
     }
 
     var reconcileRequest: ReconcileRequest? { beginning.reconcile }
-    var stockView: (() throws -> any StockView)? { beginning.stock }
+
+    /// Open while a check goes on.
+    func stock() throws -> (any StockView)? {
+        if openedStock == nil { openedStock = try beginning.stock?() }
+        return openedStock
+    }
 
     func start(_ work: Work?) { self.work = work }
 
