@@ -72,20 +72,22 @@ let package = Package(
             path: "Benchmarks", exclude: ["Fuzz"], swiftSettings: strict),
 
         .target(name: "SeededRandom", path: "Tests/SeededRandom", swiftSettings: strict),
+        // For tests that block: their pool is shared by all.
+        .target(name: "OwnThread", path: "Tests/OwnThread", swiftSettings: strict),
         tests("InventoryTests", ["Inventory", "SeededRandom"]),
         tests("SQLiteTests", ["SQLite"]),
-        tests("IngestTests", ["CZlib", "Ingest", "Inventory", "SQLite", "SeededRandom"]),
+        tests("IngestTests", ["CZlib", "Ingest", "Inventory", "OwnThread", "SQLite", "SeededRandom"]),
         .target(name: "CFaultVFS", dependencies: ["CSQLite"], path: "Tests/CFaultVFS"),
-        tests("OutboxTests", ["CFaultVFS", "Inventory", "Outbox", "SQLite", "SeededRandom"]),
-        tests("MQTTTests", ["MQTT"]),
+        tests("OutboxTests", ["CFaultVFS", "Inventory", "Outbox", "OwnThread", "SQLite", "SeededRandom"]),
+        tests("MQTTTests", ["MQTT", "OwnThread"]),
         tests("ContractTests", ["Contract", "Inventory", "SeededRandom"]),
         tests("DeliveryTests", ["Contract", "Delivery", "Inventory", "MQTT", "Outbox"]),
         tests("ReceiverTests", ["Contract", "Inventory", "MQTT", "Receiver", "SQLite", "SeededRandom"]),
         tests(
             "AgentTests",
             [
-                "Agent", "CLinux", "Contract", "Delivery", "Ingest", "Inventory", "MQTT", "Outbox", "Receiver",
-                "SQLite",
+                "Agent", "CLinux", "Contract", "Delivery", "Ingest", "Inventory", "MQTT", "Outbox",
+                "OwnThread", "Receiver", "SQLite",
                 .product(name: "Logging", package: "swift-log"),
             ]),
     ],

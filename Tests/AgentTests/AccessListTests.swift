@@ -2,12 +2,13 @@ import Contract
 import Foundation
 import Inventory
 import MQTT
+import OwnThread
 import Testing
 
 @testable import Agent
 
 /// The example access list, loaded into a real broker, rule by rule.
-struct AccessListTests: DriverTests {
+@Suite(.ownThread) struct AccessListTests: DriverTests {
     let scratch: Scratch
 
     init() throws { scratch = try Scratch() }
@@ -52,51 +53,45 @@ struct AccessListTests: DriverTests {
         }
     }
 
-    @Test func `a site writes below its own name alone, and no command`() async throws {
-        try await onOwnThread {
-            let broker = try guardedBroker()
-            defer { broker.stop() }
-            let own = try ["ev/standard", "rep/ingest", "state", "beacon", "meta"].map { try topic("dc-7", $0) }
-            #expect(try publish(own, as: "dc-7", broker.port).allSatisfy { $0 < 0x80 })
-            let others = try ["ev/standard", "rep/ingest", "state", "beacon", "meta", "cmd/replay"].map {
-                try topic("dc-8", $0)
-            }
-            let own2 = [try topic("dc-7", "cmd/replay"), "elsewhere"]
-            #expect(try publish(others + own2, as: "dc-7", broker.port) == Array(repeating: 0x87, count: 8))
+    @Test func `a site writes below its own name alone, and no command`() throws {
+        let broker = try guardedBroker()
+        defer { broker.stop() }
+        let own = try ["ev/standard", "rep/ingest", "state", "beacon", "meta"].map { try topic("dc-7", $0) }
+        #expect(try publish(own, as: "dc-7", broker.port).allSatisfy { $0 < 0x80 })
+        let others = try ["ev/standard", "rep/ingest", "state", "beacon", "meta", "cmd/replay"].map {
+            try topic("dc-8", $0)
         }
+        let own2 = [try topic("dc-7", "cmd/replay"), "elsewhere"]
+        #expect(try publish(others + own2, as: "dc-7", broker.port) == Array(repeating: 0x87, count: 8))
     }
 
-    @Test func `consumer and operator write commands, and nothing that is a site's`() async throws {
-        try await onOwnThread {
-            let broker = try guardedBroker()
-            defer { broker.stop() }
-            for user in ["ingest", "ops"] {
-                let commands = try ["dc-7", "dc-8"].map { try topic($0, "cmd/replay") }
-                #expect(try publish(commands, as: user, broker.port).allSatisfy { $0 < 0x80 })
-                let events = try ["ev/bulk", "state", "beacon", "rep/ingest"].map { try topic("dc-7", $0) }
-                #expect(try publish(events, as: user, broker.port) == Array(repeating: 0x87, count: 4))
-            }
-            #expect(try publish([try topic("dc-7", "cmd/ping")], as: "dashboard", broker.port) == [0x87])
+    @Test func `consumer and operator write commands, and nothing that is a site's`() throws {
+        let broker = try guardedBroker()
+        defer { broker.stop() }
+        for user in ["ingest", "ops"] {
+            let commands = try ["dc-7", "dc-8"].map { try topic($0, "cmd/replay") }
+            #expect(try publish(commands, as: user, broker.port).allSatisfy { $0 < 0x80 })
+            let events = try ["ev/bulk", "state", "beacon", "rep/ingest"].map { try topic("dc-7", $0) }
+            #expect(try publish(events, as: user, broker.port) == Array(repeating: 0x87, count: 4))
         }
+        #expect(try publish([try topic("dc-7", "cmd/ping")], as: "dashboard", broker.port) == [0x87])
     }
 
-    @Test func `a site hears its own beacon and not another's, a consumer both`() async throws {
-        try await onOwnThread {
-            let broker = try guardedBroker()
-            defer { broker.stop() }
-            for site in ["dc-7", "dc-8"] {
-                _ = try publish([try topic(site, "beacon"), try topic(site, "meta")], as: site, broker.port)
-            }
-            func heard(_ user: String, _ count: Int) throws -> [String] {
-                run(try options(user, broker.port), until: { $0.messages.count >= count && $0.subacks > 0 }) {
-                    $0.subscriptions = ["waybill/v1/+/acme/+/beacon", "waybill/v1/+/acme/+/meta"]
-                }.messages.map(\.topic).sorted()
-            }
-            let all = try ["dc-7", "dc-8"].flatMap { site in try ["beacon", "meta"].map { try topic(site, $0) } }
-                .sorted()
-            #expect(try heard("dc-7", 2) == all.filter { $0.contains("dc-7") })
-            #expect(try heard("ingest", 4) == all)
-            #expect(try heard("dashboard", 2) == all.filter { $0.hasSuffix("beacon") })
+    @Test func `a site hears its own beacon and not another's, a consumer both`() throws {
+        let broker = try guardedBroker()
+        defer { broker.stop() }
+        for site in ["dc-7", "dc-8"] {
+            _ = try publish([try topic(site, "beacon"), try topic(site, "meta")], as: site, broker.port)
         }
+        func heard(_ user: String, _ count: Int) throws -> [String] {
+            run(try options(user, broker.port), until: { $0.messages.count >= count && $0.subacks > 0 }) {
+                $0.subscriptions = ["waybill/v1/+/acme/+/beacon", "waybill/v1/+/acme/+/meta"]
+            }.messages.map(\.topic).sorted()
+        }
+        let all = try ["dc-7", "dc-8"].flatMap { site in try ["beacon", "meta"].map { try topic(site, $0) } }
+            .sorted()
+        #expect(try heard("dc-7", 2) == all.filter { $0.contains("dc-7") })
+        #expect(try heard("ingest", 4) == all)
+        #expect(try heard("dashboard", 2) == all.filter { $0.hasSuffix("beacon") })
     }
 }

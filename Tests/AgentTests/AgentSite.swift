@@ -77,10 +77,3 @@ enum Program {
             errors: String(decoding: told, as: UTF8.self))
     }
 }
-
-/// On a thread of its own, as `waybill run` has one: starting and stopping block, which the shared pool must not.
-func onThread(_ body: @escaping @Sendable () throws -> Void) async throws {
-    try await withCheckedThrowingContinuation { (done: CheckedContinuation<Void, any Error>) in
-        Thread.detachNewThread { done.resume(with: Result { try body() }) }
-    }
-}

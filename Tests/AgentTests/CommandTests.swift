@@ -1,10 +1,11 @@
 import Foundation
+import OwnThread
 import Testing
 
 @testable import Agent
 
 /// The program as its user meets it: help, refusals, exit codes.
-struct CommandTests {
+@Suite(.ownThread) struct CommandTests {
     private static let commands = [
         [], ["status"], ["outbox"], ["outbox", "show"], ["outbox", "verify"], ["watch"], ["rejects"],
         ["outbox", "salvage"], ["outbox", "reset"], ["stock"], ["why"], ["audit"], ["replay"], ["resync"], ["receive"],
@@ -47,21 +48,19 @@ struct CommandTests {
         #expect(other.code == 2 && other.errors.contains("bash, zsh and fish"))
     }
 
-    @Test func `a monitor is told that nothing runs, what needs attention, and when too much waits`() async throws {
-        try await onThread {
-            let site = try AgentSite(lines: [AgentSite.receipt(1), AgentSite.receipt(2)])
-            let none = try Program.run(["monitor", "--socket", site.socket])
-            #expect(none.code == 2 && none.out.hasPrefix("WAYBILL CRITICAL - no agent answers"))
-            let agent = try site.start()
-            defer { agent.shutDown() }
-            _ = try site.wait { $0.lanes.contains { $0.backlog == 2 } && !$0.reasons.isEmpty }
-            let warned = try Program.run(["monitor", "--socket", site.socket])
-            #expect(warned.code == 1 && warned.out.hasPrefix("WAYBILL WARNING - "), "\(warned)")
-            #expect(warned.out.contains("| backlog_critical=0;;;0 backlog_standard=2;;;0"))
-            #expect(warned.out.split(separator: "\n").count == 1)
-            let full = try Program.run(["monitor", "--socket", site.socket, "--critical-backlog", "2"])
-            #expect(full.code == 2 && full.out.contains("backlog_standard=2;;2;0"))
-        }
+    @Test func `a monitor is told that nothing runs, what needs attention, and when too much waits`() throws {
+        let site = try AgentSite(lines: [AgentSite.receipt(1), AgentSite.receipt(2)])
+        let none = try Program.run(["monitor", "--socket", site.socket])
+        #expect(none.code == 2 && none.out.hasPrefix("WAYBILL CRITICAL - no agent answers"))
+        let agent = try site.start()
+        defer { agent.shutDown() }
+        _ = try site.wait { $0.lanes.contains { $0.backlog == 2 } && !$0.reasons.isEmpty }
+        let warned = try Program.run(["monitor", "--socket", site.socket])
+        #expect(warned.code == 1 && warned.out.hasPrefix("WAYBILL WARNING - "), "\(warned)")
+        #expect(warned.out.contains("| backlog_critical=0;;;0 backlog_standard=2;;;0"))
+        #expect(warned.out.split(separator: "\n").count == 1)
+        let full = try Program.run(["monitor", "--socket", site.socket, "--critical-backlog", "2"])
+        #expect(full.code == 2 && full.out.contains("backlog_standard=2;;2;0"))
     }
 
     private func write(_ text: String, _ site: AgentSite) throws -> String {
@@ -102,16 +101,14 @@ struct CommandTests {
         #expect(!FileManager.default.fileExists(atPath: site.directory + "/data"))
     }
 
-    @Test func `a data directory that another agent holds is refused`() async throws {
-        try await onThread {
-            let site = try AgentSite()
-            let agent = try site.start()
-            defer { agent.shutDown() }
-            let path = try write(Demo.configuration(port: 1), site)
-            let answer = try Program.run(["run", "--config", path])
-            #expect(answer.code == 78)
-            #expect(answer.errors.hasPrefix("waybill: the outbox cannot be used\n"), "\(answer.errors)")
-        }
+    @Test func `a data directory that another agent holds is refused`() throws {
+        let site = try AgentSite()
+        let agent = try site.start()
+        defer { agent.shutDown() }
+        let path = try write(Demo.configuration(port: 1), site)
+        let answer = try Program.run(["run", "--config", path])
+        #expect(answer.code == 78)
+        #expect(answer.errors.hasPrefix("waybill: the outbox cannot be used\n"), "\(answer.errors)")
     }
 
     @Test func `without an agent a command says so in three lines, with exit 3`() throws {

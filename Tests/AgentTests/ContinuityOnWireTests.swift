@@ -4,17 +4,18 @@ import Foundation
 import Inventory
 import MQTT
 import Outbox
+import OwnThread
 import Synchronization
 import Testing
 
 @testable import Agent
 
 /// Rollback, clones and foreign epochs, against a real broker.
-struct ContinuityOnWireTests {
+@Suite(.ownThread) struct ContinuityOnWireTests {
     @Test func `an outbox that was rolled back publishes nothing, and then begins an epoch above the last`()
-        async throws
+        throws
     {
-        try await Stage.set { directory, broker, centre in
+        try Stage.set { directory, broker, centre in
             do {
                 let first = try PublishingSite(directory + "/a")
                 try first.capture(Stage.names(1...3))
@@ -52,8 +53,8 @@ struct ContinuityOnWireTests {
         }
     }
 
-    @Test func `a clone of a living agent publishes nothing for as long as that one lives`() async throws {
-        try await Stage.set { directory, broker, centre in
+    @Test func `a clone of a living agent publishes nothing for as long as that one lives`() throws {
+        try Stage.set { directory, broker, centre in
             let shape = try PublishingSite(directory + "/a")
             try shape.capture(["T-1"])
             try shape.outbox.close()
@@ -80,8 +81,8 @@ struct ContinuityOnWireTests {
         }
     }
 
-    @Test func `an epoch that only a retained meta knows is answered by a greater one`() async throws {
-        try await Stage.set { directory, broker, centre in
+    @Test func `an epoch that only a retained meta knows is answered by a greater one`() throws {
+        try Stage.set { directory, broker, centre in
             let shard = try PublishingSite.identity().shard
             try Stage.publish(
                 #"{"v":1,"epoch":"21001231T000000Z-0000"}"#, topic: "waybill/v1/\(shard)/acme/dc-7/meta",
@@ -97,8 +98,8 @@ struct ContinuityOnWireTests {
         }
     }
 
-    @Test func `a retained announcement of the year 9999 is said, written over, and stops nothing`() async throws {
-        try await Stage.set { directory, broker, centre in
+    @Test func `a retained announcement of the year 9999 is said, written over, and stops nothing`() throws {
+        try Stage.set { directory, broker, centre in
             let topics = Topics(site: try PublishingSite.identity())
             let last = "99991231T235959Z-fffe"
             try Stage.publish(#"{"v":1,"epoch":"\#(last)"}"#, topic: topics.meta, port: broker.port)
@@ -114,8 +115,8 @@ struct ContinuityOnWireTests {
         }
     }
 
-    @Test func `a site that may not read its own beacon publishes nothing and says so`() async throws {
-        try await Stage.set { directory, broker, centre in
+    @Test func `a site that may not read its own beacon publishes nothing and says so`() throws {
+        try Stage.set { directory, broker, centre in
             let proxy = try FaultProxy(upstream: broker.port)
             defer { proxy.stop() }
             proxy.refuse(subscriptions: 0x87)

@@ -1,5 +1,6 @@
 import Foundation
 import MQTT
+import OwnThread
 import Testing
 
 @testable import Agent
@@ -8,7 +9,7 @@ import Testing
 // broker with and without persistence and with a short queue, the link cut, the agent's data directory rolled back and
 // cloned. At the end both ends agree by hash, the stock is the warehouse's, and each line had its effect once.
 
-@Suite(.serialized) struct ContractTortureTests {
+@Suite(.serialized, .ownThread) struct ContractTortureTests {
     @Test(.timeLimit(.minutes(8)), arguments: [true, false])
     func `both ends agree after kills of agent, receiver and broker, rollbacks and clones`(persistence: Bool) throws {
         try torture(seed: .random(in: 0...UInt64.max), persistence: persistence, rounds: 12, rollsBack: persistence)

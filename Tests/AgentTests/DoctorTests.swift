@@ -2,13 +2,14 @@ import CLinux
 import Foundation
 import Inventory
 import MQTT
+import OwnThread
 import Synchronization
 import Testing
 
 @testable import Agent
 
 /// What `waybill doctor` finds at real brokers, and what it says of it.
-struct DoctorTests: DriverTests {
+@Suite(.ownThread) struct DoctorTests: DriverTests {
     let scratch: Scratch
 
     init() throws { scratch = try Scratch() }
@@ -35,29 +36,25 @@ struct DoctorTests: DriverTests {
     /// Of one step, with the words of what failed first.
     private func failures(_ found: [DoctorFinding]) -> [DoctorFinding] { found.filter { $0.verdict == .failed } }
 
-    @Test func `where all is well every step says so, and the access list is asked topic by topic`() async throws {
-        try await onOwnThread {
-            let broker = try broker()
-            defer { broker.stop() }
-            let found = try look("mqtt://127.0.0.1:\(broker.port)")
-            #expect(failures(found).isEmpty, "\(found)")
-            #expect(found.map(\.step).filter { ["dns", "tcp", "login", "acl", "publish"].contains($0) }.count == 5)
-            #expect(found.first { $0.step == "acl" }?.words.contains("all 11 topics") == true, "\(found)")
-            #expect(found.contains { $0.step == "tls" && $0.verdict == .warning })
-        }
+    @Test func `where all is well every step says so, and the access list is asked topic by topic`() throws {
+        let broker = try broker()
+        defer { broker.stop() }
+        let found = try look("mqtt://127.0.0.1:\(broker.port)")
+        #expect(failures(found).isEmpty, "\(found)")
+        #expect(found.map(\.step).filter { ["dns", "tcp", "login", "acl", "publish"].contains($0) }.count == 5)
+        #expect(found.first { $0.step == "acl" }?.words.contains("all 11 topics") == true, "\(found)")
+        #expect(found.contains { $0.step == "tls" && $0.verdict == .warning })
     }
 
-    @Test func `a name that is nobody's and a port where nobody listens end the way, with commands`() async throws {
-        try await onOwnThread {
-            let unknown = try look("mqtt://broker.invalid")
-            #expect(failures(unknown).map(\.step) == ["dns"])
-            #expect(failures(unknown).first?.remedies.contains("getent hosts broker.invalid") == true)
-            let (dead, port) = try Loopback.bind(backlog: nil)
-            defer { close(dead) }
-            let refused = try look("mqtt://127.0.0.1:\(port)")
-            #expect(failures(refused).map(\.step) == ["tcp"])
-            #expect(failures(refused).first?.words.contains("connection refused") == true, "\(refused)")
-        }
+    @Test func `a name that is nobody's and a port where nobody listens end the way, with commands`() throws {
+        let unknown = try look("mqtt://broker.invalid")
+        #expect(failures(unknown).map(\.step) == ["dns"])
+        #expect(failures(unknown).first?.remedies.contains("getent hosts broker.invalid") == true)
+        let (dead, port) = try Loopback.bind(backlog: nil)
+        defer { close(dead) }
+        let refused = try look("mqtt://127.0.0.1:\(port)")
+        #expect(failures(refused).map(\.step) == ["tcp"])
+        #expect(failures(refused).first?.words.contains("connection refused") == true, "\(refused)")
     }
 
     private func tlsBroker(_ name: String, _ more: String = "") throws -> DemoBroker {
@@ -80,76 +77,70 @@ struct DoctorTests: DriverTests {
     ])
     func `a broker's certificate is judged by host and by days`(
         names: String, days: Int, verdict: DoctorFinding.Verdict, words: String
-    ) async throws {
-        try await onOwnThread {
-            try openssl("req -x509 -newkey rsa:2048 -nodes -days 9 -subj /CN=authority -keyout ca-key.pem -out ca.pem")
-            try certificate("broker", subject: "/CN=x", names: names, days: days)
-            let broker = try tlsBroker("broker")
-            defer { broker.stop() }
-            let found = try look("mqtts://localhost:\(broker.port)") { $0.caFile = directory + "/ca.pem" }
-            let tls = try #require(found.first { $0.step == "tls" })
-            #expect(tls.verdict == verdict && tls.words.contains(words), "\(tls)")
-            #expect(verdict == .ok || tls.remedies.contains { $0.contains("openssl s_client -connect localhost:") })
-            #expect((verdict == .failed) != found.contains { $0.step == "login" })
-        }
+    ) throws {
+        try openssl("req -x509 -newkey rsa:2048 -nodes -days 9 -subj /CN=authority -keyout ca-key.pem -out ca.pem")
+        try certificate("broker", subject: "/CN=x", names: names, days: days)
+        let broker = try tlsBroker("broker")
+        defer { broker.stop() }
+        let found = try look("mqtts://localhost:\(broker.port)") { $0.caFile = directory + "/ca.pem" }
+        let tls = try #require(found.first { $0.step == "tls" })
+        #expect(tls.verdict == verdict && tls.words.contains(words), "\(tls)")
+        #expect(verdict == .ok || tls.remedies.contains { $0.contains("openssl s_client -connect localhost:") })
+        #expect((verdict == .failed) != found.contains { $0.step == "login" })
     }
 
-    @Test func `an unknown authority and a missing client certificate are told apart`() async throws {
-        try await onOwnThread {
-            try openssl("req -x509 -newkey rsa:2048 -nodes -days 9 -subj /CN=authority -keyout ca-key.pem -out ca.pem")
-            try openssl(
-                "req -x509 -newkey rsa:2048 -nodes -days 9 -subj /CN=other -keyout other-key.pem -out other.pem")
-            try certificate("broker", subject: "/CN=broker", days: 90)
-            try certificate("site", subject: "/CN=dc-1", days: 3)
-            let broker = try tlsBroker("broker", "require_certificate true")
-            defer { broker.stop() }
-            let address = "mqtts://localhost:\(broker.port)"
-            let unknown = try look(address) { $0.caFile = directory + "/other.pem" }
-            #expect(failures(unknown).first?.words.contains("signed by nobody in") == true, "\(unknown)")
-            let without = try look(address) { $0.caFile = directory + "/ca.pem" }
-            #expect(failures(without).count == 1, "\(without)")
-            let with = try look(address) { options in
-                options.caFile = directory + "/ca.pem"
-                options.certificateFile = directory + "/site.pem"
-                options.keyFile = directory + "/site-key.pem"
-            }
-            #expect(failures(with).isEmpty, "\(with)")
-            #expect(with.contains { $0.subject.hasSuffix("site.pem") && $0.verdict == .warning && $0.step == "tls" })
-            let missing = try look(address) { $0.caFile = directory + "/none.pem" }
-            #expect(missing.contains { $0.step == "tls" && $0.words.contains("mqtt.ca_file") }, "\(missing)")
+    @Test func `an unknown authority and a missing client certificate are told apart`() throws {
+        try openssl("req -x509 -newkey rsa:2048 -nodes -days 9 -subj /CN=authority -keyout ca-key.pem -out ca.pem")
+        try openssl(
+            "req -x509 -newkey rsa:2048 -nodes -days 9 -subj /CN=other -keyout other-key.pem -out other.pem")
+        try certificate("broker", subject: "/CN=broker", days: 90)
+        try certificate("site", subject: "/CN=dc-1", days: 3)
+        let broker = try tlsBroker("broker", "require_certificate true")
+        defer { broker.stop() }
+        let address = "mqtts://localhost:\(broker.port)"
+        let unknown = try look(address) { $0.caFile = directory + "/other.pem" }
+        #expect(failures(unknown).first?.words.contains("signed by nobody in") == true, "\(unknown)")
+        let without = try look(address) { $0.caFile = directory + "/ca.pem" }
+        #expect(failures(without).count == 1, "\(without)")
+        let with = try look(address) { options in
+            options.caFile = directory + "/ca.pem"
+            options.certificateFile = directory + "/site.pem"
+            options.keyFile = directory + "/site-key.pem"
         }
+        #expect(failures(with).isEmpty, "\(with)")
+        #expect(with.contains { $0.subject.hasSuffix("site.pem") && $0.verdict == .warning && $0.step == "tls" })
+        let missing = try look(address) { $0.caFile = directory + "/none.pem" }
+        #expect(missing.contains { $0.step == "tls" && $0.words.contains("mqtt.ca_file") }, "\(missing)")
     }
 
-    @Test func `a wrong password and a refused topic are named, with the line of the access list`() async throws {
-        try await onOwnThread {
-            let made = try ChildProcess(
-                "/usr/bin/mosquitto_passwd", ["-c", "-b", directory + "/passwords", "dc-1", "secret"],
-                log: directory + "/passwd.log")
-            #expect(made.wait() == 0)
-            let root = "waybill/v1/+/demo/dc-1/"
-            let rules = ["state", "beacon", "meta", "ev/standard", "ev/bulk", "rep/ingest"]
-                .map { "topic write \(root)\($0)\n" }
-            let reading = ["state", "meta", "cmd/+"].map { "topic read \(root)\($0)\n" }
-            try Data(("user dc-1\n" + (rules + reading).joined()).utf8).write(
-                to: URL(fileURLWithPath: directory + "/acl"))
-            let broker = try broker(
-                """
-                user root
-                allow_anonymous false
-                password_file \(directory)/passwords
-                acl_file \(directory)/acl
-                """)
-            defer { broker.stop() }
-            let address = "mqtt://127.0.0.1:\(broker.port)"
-            let wrong = try look(address) { ($0.username, $0.password) = ("dc-1", "wrong") }
-            #expect(failures(wrong).map(\.step) == ["login"], "\(wrong)")
-            #expect(failures(wrong).first?.remedies.first?.contains("/etc/waybill/credentials/mqtt.password") == true)
-            let right = try look(address) { ($0.username, $0.password) = ("dc-1", "secret") }
-            let refused = failures(right)
-            #expect(refused.map { $0.subject.split(separator: "/").last ?? "" } == ["beacon", "critical"], "\(right)")
-            #expect(refused.first?.words.hasPrefix("read: ") == true)
-            #expect(refused.last?.remedies.contains { $0.hasPrefix("  topic write waybill/v1/") } == true)
-        }
+    @Test func `a wrong password and a refused topic are named, with the line of the access list`() throws {
+        let made = try ChildProcess(
+            "/usr/bin/mosquitto_passwd", ["-c", "-b", directory + "/passwords", "dc-1", "secret"],
+            log: directory + "/passwd.log")
+        #expect(made.wait() == 0)
+        let root = "waybill/v1/+/demo/dc-1/"
+        let rules = ["state", "beacon", "meta", "ev/standard", "ev/bulk", "rep/ingest"]
+            .map { "topic write \(root)\($0)\n" }
+        let reading = ["state", "meta", "cmd/+"].map { "topic read \(root)\($0)\n" }
+        try Data(("user dc-1\n" + (rules + reading).joined()).utf8).write(
+            to: URL(fileURLWithPath: directory + "/acl"))
+        let broker = try broker(
+            """
+            user root
+            allow_anonymous false
+            password_file \(directory)/passwords
+            acl_file \(directory)/acl
+            """)
+        defer { broker.stop() }
+        let address = "mqtt://127.0.0.1:\(broker.port)"
+        let wrong = try look(address) { ($0.username, $0.password) = ("dc-1", "wrong") }
+        #expect(failures(wrong).map(\.step) == ["login"], "\(wrong)")
+        #expect(failures(wrong).first?.remedies.first?.contains("/etc/waybill/credentials/mqtt.password") == true)
+        let right = try look(address) { ($0.username, $0.password) = ("dc-1", "secret") }
+        let refused = failures(right)
+        #expect(refused.map { $0.subject.split(separator: "/").last ?? "" } == ["beacon", "critical"], "\(right)")
+        #expect(refused.first?.words.hasPrefix("read: ") == true)
+        #expect(refused.last?.remedies.contains { $0.hasPrefix("  topic write waybill/v1/") } == true)
     }
 
     @Test func `a file that the service's user may not read is said with the directory that closes it`() throws {
@@ -170,8 +161,8 @@ struct DoctorTests: DriverTests {
         #expect(finding.remedies.contains { $0.contains("setfacl") })
     }
 
-    @Test func `the running agent is asked, and goes on undisturbed`() async throws {
-        try await Stage.set { _, broker, _ in
+    @Test func `the running agent is asked, and goes on undisturbed`() throws {
+        try Stage.set { _, broker, _ in
             let site = try AgentSite(lines: [AgentSite.receipt(1)])
             let agent = try site.start { $0.replacingOccurrences(of: "127.0.0.1:1", with: "127.0.0.1:\(broker.port)") }
             defer { agent.shutDown() }

@@ -59,13 +59,6 @@ final class Witness: SessionHandler {
     func farewell(_ port: SessionPort) -> Message? { last }
 }
 
-/// Runs a test that blocks on a thread of its own: the shared pool must not wait.
-func onOwnThread(_ body: @escaping @Sendable () throws -> Void) async throws {
-    try await withCheckedThrowingContinuation { (done: CheckedContinuation<Void, any Error>) in
-        Thread.detachNewThread { done.resume(with: Result { try body() }) }
-    }
-}
-
 /// A directory that is gone with the test.
 final class Scratch: Sendable {
     let path = FileManager.default.temporaryDirectory.appendingPathComponent("waybill-\(UUID().uuidString)").path

@@ -41,7 +41,7 @@ struct DropExampleTests {
         let outbox = try Outbox(configuration.outbox, now: Timestamp(milliseconds: 1_795_000_000_000))
         let source = configuration.sources[0]
         let reader = try source.reader(
-            site: configuration.site, rules: configuration.inventory, beginning: SourceBeginning())
+            site: configuration.site, rules: configuration.inventory, beginning: SourceBeginning(workClock: { 0 }))
         var clock: Int64 = 0
         for _ in 0..<1_000 {
             clock += 1_000

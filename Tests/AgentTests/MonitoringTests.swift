@@ -3,14 +3,15 @@ import Delivery
 import Foundation
 import Inventory
 import Outbox
+import OwnThread
 import Testing
 
 @testable import Agent
 
 /// What monitoring and an impatient technician see.
-struct MonitoringTests {
-    @Test func `what was acked is in the histograms, and every metric in the manual's table`() async throws {
-        try await Stage.set { directory, broker, _ in
+@Suite(.ownThread) struct MonitoringTests {
+    @Test func `what was acked is in the histograms, and every metric in the manual's table`() throws {
+        try Stage.set { directory, broker, _ in
             let site = try AgentSite(lines: [
                 AgentSite.receipt(1), AgentSite.receipt(2), AgentSite.receipt(3, quantity: "x"),
             ])
@@ -46,45 +47,41 @@ struct MonitoringTests {
         }
     }
 
-    @Test func `an agent that takes the question and gives no answer is critical, within seconds`() async throws {
-        try await onThread {
-            let site = try AgentSite()
-            let listener = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
-            defer { close(listener) }
-            var address = try #require(UnixSocket.address(site.socket))
-            let code = withUnsafePointer(to: &address) { pointer in
-                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    bind(listener, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
-                }
+    @Test func `an agent that takes the question and gives no answer is critical, within seconds`() throws {
+        let site = try AgentSite()
+        let listener = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(listener) }
+        var address = try #require(UnixSocket.address(site.socket))
+        let code = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(listener, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
             }
-            #expect(code == 0 && listen(listener, 4) == 0)
-            let begun = Clocks.monotonic()
-            let answer = try Program.run(["monitor", "--socket", site.socket])
-            #expect(answer.code == 2 && answer.out == "WAYBILL CRITICAL - it runs, and gives no answer\n", "\(answer)")
-            #expect(Clocks.monotonic() - begun < 15_000)
         }
+        #expect(code == 0 && listen(listener, 4) == 0)
+        let begun = Clocks.monotonic()
+        let answer = try Program.run(["monitor", "--socket", site.socket])
+        #expect(answer.code == 2 && answer.out == "WAYBILL CRITICAL - it runs, and gives no answer\n", "\(answer)")
+        #expect(Clocks.monotonic() - begun < 15_000)
     }
 
-    @Test func `Ctrl-C while a repair is waited for says that the agent goes on, and ends with 130`() async throws {
-        try await onThread {
-            let site = try AgentSite(lines: [AgentSite.receipt(1)])
-            let agent = try site.start {
-                $0.replacingOccurrences(of: "requesters = []", with: "requesters = [\"ingest\"]")
-            }
-            defer { agent.shutDown() }
-            _ = try site.wait { $0.lanes.contains { $0.head == 1 } }
-            let bundle = URL(fileURLWithPath: ProcessInfo.processInfo.arguments[0]).resolvingSymlinksInPath()
-            let program = bundle.deletingLastPathComponent().appendingPathComponent("waybill").path
-            let log = site.directory + "/cli.log"
-            let order = ["resync", "--to-requester", "ingest", "--sku", "1001", "--yes", "--socket", site.socket]
-            let command = try ChildProcess(program, order, log: log)
-            func told() -> String { (try? String(contentsOfFile: log, encoding: .utf8)) ?? "" }
-            #expect(Stage.wait { told().contains("Ctrl-C ends the waiting") })
-            let status = command.end(SIGINT)
-            #expect(status >> 8 & 0xFF == 130, "\(told())")
-            #expect(told().contains("the agent goes on with order 1") && told().contains("waybill audit"))
-            #expect(try site.client.get(RepairState.self, "/v1/repairs/1").status == .waiting)
+    @Test func `Ctrl-C while a repair is waited for says that the agent goes on, and ends with 130`() throws {
+        let site = try AgentSite(lines: [AgentSite.receipt(1)])
+        let agent = try site.start {
+            $0.replacingOccurrences(of: "requesters = []", with: "requesters = [\"ingest\"]")
         }
+        defer { agent.shutDown() }
+        _ = try site.wait { $0.lanes.contains { $0.head == 1 } }
+        let bundle = URL(fileURLWithPath: ProcessInfo.processInfo.arguments[0]).resolvingSymlinksInPath()
+        let program = bundle.deletingLastPathComponent().appendingPathComponent("waybill").path
+        let log = site.directory + "/cli.log"
+        let order = ["resync", "--to-requester", "ingest", "--sku", "1001", "--yes", "--socket", site.socket]
+        let command = try ChildProcess(program, order, log: log)
+        func told() -> String { (try? String(contentsOfFile: log, encoding: .utf8)) ?? "" }
+        #expect(Stage.wait { told().contains("Ctrl-C ends the waiting") })
+        let status = command.end(SIGINT)
+        #expect(status >> 8 & 0xFF == 130, "\(told())")
+        #expect(told().contains("the agent goes on with order 1") && told().contains("waybill audit"))
+        #expect(try site.client.get(RepairState.self, "/v1/repairs/1").status == .waiting)
     }
 
     @Test func `the worst lag is stored after 10 s, then each 5 min, and at the end`() throws {
@@ -115,21 +112,19 @@ struct MonitoringTests {
         #expect(try stored().count == 3)
     }
 
-    @Test func `status in a pipe has no colours, and tells what is wrong, since when and what to type`() async throws {
-        try await onThread {
-            let site = try AgentSite(lines: [AgentSite.receipt(1)])
-            let agent = try site.start()
-            defer { agent.shutDown() }
-            _ = try site.wait { $0.lanes.contains { $0.backlog == 1 } && !$0.reasons.isEmpty }
-            let answer = try Program.run(["status", "--socket", site.socket])
-            #expect(answer.code == 1 && !answer.out.contains("\u{1B}"))
-            for words in [
-                "NEEDS ATTENTION: one thing", "! broker: ", "since 20", "type: waybill doctor",
-                "next      waybill doctor",
-                "done in the last 24 hours: nothing", "not connected",
-            ] { #expect(answer.out.contains(words), "\(words): \(answer.out)") }
-            let lane = try #require(answer.out.split(separator: "\n").first { $0.hasPrefix("standard") })
-            #expect(lane.contains(" s ") || lane.contains(" min "), "\(lane)")
-        }
+    @Test func `status in a pipe has no colours, and tells what is wrong, since when and what to type`() throws {
+        let site = try AgentSite(lines: [AgentSite.receipt(1)])
+        let agent = try site.start()
+        defer { agent.shutDown() }
+        _ = try site.wait { $0.lanes.contains { $0.backlog == 1 } && !$0.reasons.isEmpty }
+        let answer = try Program.run(["status", "--socket", site.socket])
+        #expect(answer.code == 1 && !answer.out.contains("\u{1B}"))
+        for words in [
+            "NEEDS ATTENTION: one thing", "! broker: ", "since 20", "type: waybill doctor",
+            "next      waybill doctor",
+            "done in the last 24 hours: nothing", "not connected",
+        ] { #expect(answer.out.contains(words), "\(words): \(answer.out)") }
+        let lane = try #require(answer.out.split(separator: "\n").first { $0.hasPrefix("standard") })
+        #expect(lane.contains(" s ") || lane.contains(" min "), "\(lane)")
     }
 }

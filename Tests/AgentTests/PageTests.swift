@@ -1,6 +1,7 @@
 import Foundation
 import Inventory
 import Outbox
+import OwnThread
 import Testing
 
 @testable import Agent
@@ -116,110 +117,103 @@ struct PageTests {
 }
 
 /// The page as it is served, and as a browser shows it.
-struct ServedPageTests {
+@Suite(.ownThread) struct ServedPageTests {
     private static func listening(_ port: UInt16) -> (String) -> String {
         { $0.replacingOccurrences(of: "[http]", with: "[http]\nlisten = \"127.0.0.1:\(port)\"") }
     }
 
-    @Test func `page, metrics and health are served to this machine, and to no other name`() async throws {
-        try await onThread {
-            let site = try AgentSite(lines: [AgentSite.receipt(1)])
-            let port = try Loopback.freePort()
-            let agent = try site.start(Self.listening(port))
-            defer { agent.shutDown() }
-            _ = try site.wait { $0.lanes.contains { $0.head == 1 } && !$0.reasons.isEmpty }
-            let base = "http://127.0.0.1:\(port)"
-            #expect(Stage.wait { (try? HTTP.get(base + "/"))?.status == 200 })
-            let page = try HTTP.get(base + "/")
-            #expect(page.text.contains("<h1>demo/dc-1</h1>") && page.text.contains("Not connected"))
-            #expect(
-                page.headers["content-security-policy"]?.hasPrefix("default-src 'none'; style-src 'sha256-") == true)
-            #expect(try HTTP.get(base + "/?refresh=15").text.contains(#"http-equiv="refresh" content="15""#))
-            #expect(try !HTTP.get(base + "/?refresh=0").text.contains("http-equiv"))
-            let health = try HTTP.get(base + "/healthz")
-            #expect(health.status == 503 && health.text.contains("(since 20"), "\(health.text)")
-            #expect(try HTTP.get(base + "/metrics").text.contains("waybill_info{"))
-            #expect(try HTTP.get(base + "/", host: "evil.example").status == 421)
-            #expect(try HTTP.get(base + "/v1/status").status == 404, "what changes or tells more stays at the socket")
-            #expect(try site.client.lines("/").joined().contains("demo/dc-1"))
-            let held = (0..<60).compactMap { _ in Loopback.connect(port: port) }
-            defer { held.forEach { close($0) } }
-            #expect(held.count == 60)
-            #expect(try site.status().tenant == "demo", "who holds the page's connections does not hold the agent's")
-        }
+    @Test func `page, metrics and health are served to this machine, and to no other name`() throws {
+        let site = try AgentSite(lines: [AgentSite.receipt(1)])
+        let port = try Loopback.freePort()
+        let agent = try site.start(Self.listening(port))
+        defer { agent.shutDown() }
+        _ = try site.wait { $0.lanes.contains { $0.head == 1 } && !$0.reasons.isEmpty }
+        let base = "http://127.0.0.1:\(port)"
+        #expect(Stage.wait { (try? HTTP.get(base + "/"))?.status == 200 })
+        let page = try HTTP.get(base + "/")
+        #expect(page.text.contains("<h1>demo/dc-1</h1>") && page.text.contains("Not connected"))
+        #expect(
+            page.headers["content-security-policy"]?.hasPrefix("default-src 'none'; style-src 'sha256-") == true)
+        #expect(try HTTP.get(base + "/?refresh=15").text.contains(#"http-equiv="refresh" content="15""#))
+        #expect(try !HTTP.get(base + "/?refresh=0").text.contains("http-equiv"))
+        let health = try HTTP.get(base + "/healthz")
+        #expect(health.status == 503 && health.text.contains("(since 20"), "\(health.text)")
+        #expect(try HTTP.get(base + "/metrics").text.contains("waybill_info{"))
+        #expect(try HTTP.get(base + "/", host: "evil.example").status == 421)
+        #expect(try HTTP.get(base + "/v1/status").status == 404, "what changes or tells more stays at the socket")
+        #expect(try site.client.lines("/").joined().contains("demo/dc-1"))
+        let held = (0..<60).compactMap { _ in Loopback.connect(port: port) }
+        defer { held.forEach { close($0) } }
+        #expect(held.count == 60)
+        #expect(try site.status().tenant == "demo", "who holds the page's connections does not hold the agent's")
     }
 
-    @Test func `a port that somebody else has keeps the page away, not the agent`() async throws {
-        try await onThread {
-            let (taken, port) = try Loopback.bind(backlog: 1)
-            defer { close(taken) }
-            let site = try AgentSite(lines: [AgentSite.receipt(1)])
-            let agent = try site.start(Self.listening(port))
-            defer { agent.shutDown() }
-            func isTold() -> Bool { (try? site.status())?.details.contains { $0.kind == "page" } ?? false }
-            Demo.wait(until: Clocks.monotonic() + 60_000, isTold)
-            let status = try site.wait { $0.lanes.contains { $0.head == 1 } }
-            #expect(status.details.contains { $0.kind == "page" && $0.words.contains("\(port)") }, "\(status.reasons)")
-            #expect(status.lanes.contains { $0.head == 1 })
+    @Test func `a port that somebody else has keeps the page away, not the agent`() throws {
+        let (taken, port) = try Loopback.bind(backlog: 1)
+        defer { close(taken) }
+        let site = try AgentSite(lines: [AgentSite.receipt(1)])
+        let agent = try site.start(Self.listening(port))
+        defer { agent.shutDown() }
+        func isTold() -> Bool { (try? site.status())?.details.contains { $0.kind == "page" } ?? false }
+        Demo.wait(until: Clocks.monotonic() + 60_000, isTold)
+        let status = try site.wait { $0.lanes.contains { $0.head == 1 } }
+        #expect(status.details.contains { $0.kind == "page" && $0.words.contains("\(port)") }, "\(status.reasons)")
+        #expect(status.lanes.contains { $0.head == 1 })
+    }
+
+    @Test(.enabled(if: Browser.isThere, "needs chromium and chromium-driver: make setup-extras"))
+    func `a browser shows it whole, without a script, and without a scroll bar at phone width`() throws {
+        let browser = try Browser()
+        defer { browser.quit() }
+        let scenes: [(String, Int, Bool, String)] = [
+            ("none", 0, true, "source"), ("fifty", 50, true, "source"), ("disconnected", 3, false, "moves"),
+            ("hostile", 5, false, PageTests.hostile),
+        ]
+        for (name, sources, isConnected, text) in scenes {
+            let html = Page(PageTests.content(sources: sources, isConnected: isConnected, name: text)).html
+            let file = FileManager.default.temporaryDirectory.appendingPathComponent(
+                "wb-page-\(UUID().uuidString).html")
+            defer { try? FileManager.default.removeItem(at: file) }
+            try Data(html.utf8).write(to: file)
+            try browser.resize(width: 1_280, height: 2_000)
+            try browser.open(file.absoluteString)
+            #expect(try browser.evaluate("document.querySelectorAll('h2').length") as? Int == 6)
+            #expect(
+                try browser.evaluate("document.querySelectorAll('svg[role=img][aria-label]').length") as? Int == 6)
+            #expect(try browser.evaluate("document.scripts.length") as? Int == 0)
+            try browser.screenshot(to: Self.screenshots + "/page-\(name).png")
+            try browser.resize(width: 500, height: 2_000)
+            let overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+            let excess = try browser.evaluate(overflow) as? Int
+            #expect(excess == 0, "\(name)")
+            try browser.screenshot(to: Self.screenshots + "/page-\(name)-narrow.png")
         }
     }
 
     @Test(.enabled(if: Browser.isThere, "needs chromium and chromium-driver: make setup-extras"))
-    func `a browser shows it whole, without a script, and without a scroll bar at phone width`() async throws {
-        try await onThread {
-            let browser = try Browser()
-            defer { browser.quit() }
-            let scenes: [(String, Int, Bool, String)] = [
-                ("none", 0, true, "source"), ("fifty", 50, true, "source"), ("disconnected", 3, false, "moves"),
-                ("hostile", 5, false, PageTests.hostile),
-            ]
-            for (name, sources, isConnected, text) in scenes {
-                let html = Page(PageTests.content(sources: sources, isConnected: isConnected, name: text)).html
-                let file = FileManager.default.temporaryDirectory.appendingPathComponent(
-                    "wb-page-\(UUID().uuidString).html")
-                defer { try? FileManager.default.removeItem(at: file) }
-                try Data(html.utf8).write(to: file)
-                try browser.resize(width: 1_280, height: 2_000)
-                try browser.open(file.absoluteString)
-                #expect(try browser.evaluate("document.querySelectorAll('h2').length") as? Int == 6)
-                #expect(
-                    try browser.evaluate("document.querySelectorAll('svg[role=img][aria-label]').length") as? Int == 6)
-                #expect(try browser.evaluate("document.scripts.length") as? Int == 0)
-                try browser.screenshot(to: Self.screenshots + "/page-\(name).png")
-                try browser.resize(width: 500, height: 2_000)
-                let overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-                let excess = try browser.evaluate(overflow) as? Int
-                #expect(excess == 0, "\(name)")
-                try browser.screenshot(to: Self.screenshots + "/page-\(name)-narrow.png")
-            }
+    func `the served page obeys its own policy and is painted within 200 ms`() throws {
+        let site = try AgentSite(lines: [AgentSite.receipt(1)])
+        let port = try Loopback.freePort()
+        let agent = try site.start(Self.listening(port))
+        defer { agent.shutDown() }
+        #expect(Stage.wait { (try? HTTP.get("http://127.0.0.1:\(port)/"))?.status == 200 })
+        let browser = try Browser(isDark: true)
+        defer { browser.quit() }
+        let paint = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? -1"
+        // The best of a minute: the machine has other work, and the first is of a browser that was just started.
+        var best = Double.infinity
+        let end = Clocks.monotonic() + 60_000
+        while best > 200, Clocks.monotonic() < end {
+            try browser.open("http://127.0.0.1:\(port)/")
+            #expect(Stage.wait { ((try? browser.evaluate(paint)) as? Double ?? -1) > 0 })
+            best = min(best, try #require(try browser.evaluate(paint) as? Double))
         }
-    }
-
-    @Test(.enabled(if: Browser.isThere, "needs chromium and chromium-driver: make setup-extras"))
-    func `the served page obeys its own policy and is painted within 200 ms`() async throws {
-        try await onThread {
-            let site = try AgentSite(lines: [AgentSite.receipt(1)])
-            let port = try Loopback.freePort()
-            let agent = try site.start(Self.listening(port))
-            defer { agent.shutDown() }
-            #expect(Stage.wait { (try? HTTP.get("http://127.0.0.1:\(port)/"))?.status == 200 })
-            let browser = try Browser(isDark: true)
-            defer { browser.quit() }
-            let paint = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? -1"
-            // The best of several: the machine has other work, and the first is of a browser that was just started.
-            var best = Double.infinity
-            for _ in 0..<10 where best > 200 {
-                try browser.open("http://127.0.0.1:\(port)/")
-                #expect(Stage.wait { ((try? browser.evaluate(paint)) as? Double ?? -1) > 0 })
-                best = min(best, try #require(try browser.evaluate(paint) as? Double))
-            }
-            #expect(best <= 200, "\(best) ms")
-            #expect(
-                try browser.evaluate("getComputedStyle(document.querySelector('.lane')).borderStyle") as? String
-                    == "solid")
-            #expect(try browser.evaluate("document.activeElement.tagName") as? String == "BODY")
-            try browser.screenshot(to: Self.screenshots + "/page-served-dark.png")
-        }
+        #expect(best <= 200, "\(best) ms")
+        #expect(
+            try browser.evaluate("getComputedStyle(document.querySelector('.lane')).borderStyle") as? String
+                == "solid")
+        #expect(try browser.evaluate("document.activeElement.tagName") as? String == "BODY")
+        try browser.screenshot(to: Self.screenshots + "/page-served-dark.png")
     }
 
     /// Beside the build, for people to look at.

@@ -1,4 +1,5 @@
 import Foundation
+import OwnThread
 import Testing
 
 @testable import Agent
@@ -27,7 +28,7 @@ struct ProtocolDocumentTests {
 }
 
 /// The consumer that was written from the page alone, against the real program: killed, and its broker emptied.
-struct PythonConsumerTests {
+@Suite(.ownThread) struct PythonConsumerTests {
     private final class Scene {
         let directory = FileManager.default.temporaryDirectory.appendingPathComponent(
             "wb-\(UUID().uuidString.prefix(8))"
@@ -80,60 +81,58 @@ struct PythonConsumerTests {
     }
 
     @Test(.enabled(if: Python.isThere, "needs python3 with paho-mqtt: make setup"), .timeLimit(.minutes(3)))
-    func `it has every event once and equal stock, and all that passed is of the schemas`() async throws {
-        try await onOwnThread {
-            let scene = try Scene()
-            let folder = Python.root + "/Examples/python-consumer"
-            let tap = try Tap(port: scene.broker.port)
-            defer { tap.stop() }
-            try scene.warehouse.append(lines: 400)
-            try scene.startAgent()
-            scene.awaitAcks()
-            // The next beacon would come in 30 s: a connection that begins shows one at once.
-            scene.agent?.end(SIGTERM)
-            try scene.startAgent()
-            scene.awaitAcks()
-            let first = Python.process(scene.consumer([]), in: folder)
-            let out = Pipe()
-            first.standardOutput = out
-            try first.run()
-            var lines = 0
-            while lines < 200, let text = String(data: out.fileHandleForReading.availableData, encoding: .utf8) {
-                lines += text.split(separator: "\n").count
-            }
-            kill(first.processIdentifier, SIGKILL)
-            first.waitUntilExit()
-            try scene.warehouse.append(lines: 300)
-            scene.awaitAcks()
-            scene.broker.stop(SIGKILL)
-            try scene.broker.start()
-            try scene.warehouse.append(lines: 50)
-            scene.awaitAcks()
-            let commands = { tap.all.filter { $0.topic.contains("/cmd/") }.count }
-            let before = commands()
-            let second = Python.process(scene.consumer(["--idle-exit", "4", "--digest-check"]), in: folder)
-            let told = Pipe()
-            second.standardOutput = FileHandle.nullDevice
-            second.standardError = told
-            try second.run()
-            // It is there once it asks; what follows shows it the gap.
-            Demo.wait(until: Clocks.monotonic() + 15_000) { commands() > before }
-            try scene.warehouse.append(lines: 50)
-            scene.awaitAcks()
-            // A connection that begins shows a beacon, and one with the tree's root as soon as that is built.
-            scene.agent?.end(SIGKILL)
-            try scene.startAgent()
-            let errors = String(decoding: told.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-            second.waitUntilExit()
-            #expect(second.terminationStatus == 0, "\(errors)")
-            let count = try Python.run([
-                "-c",
-                "import sqlite3,sys; print(*sqlite3.connect(sys.argv[1]).execute('SELECT count(DISTINCT id), count(*) FROM ids').fetchone())",
-                scene.directory + "/consumer.sqlite",
-            ])
-            #expect(count.out == "\(scene.warehouse.linesWritten) \(scene.warehouse.linesWritten)\n")
-            try validate(tap.all, scene.directory)
+    func `it has every event once and equal stock, and all that passed is of the schemas`() throws {
+        let scene = try Scene()
+        let folder = Python.root + "/Examples/python-consumer"
+        let tap = try Tap(port: scene.broker.port)
+        defer { tap.stop() }
+        try scene.warehouse.append(lines: 400)
+        try scene.startAgent()
+        scene.awaitAcks()
+        // The next beacon would come in 30 s: a connection that begins shows one at once.
+        scene.agent?.end(SIGTERM)
+        try scene.startAgent()
+        scene.awaitAcks()
+        let first = Python.process(scene.consumer([]), in: folder)
+        let out = Pipe()
+        first.standardOutput = out
+        try first.run()
+        var lines = 0
+        while lines < 200, let text = String(data: out.fileHandleForReading.availableData, encoding: .utf8) {
+            lines += text.split(separator: "\n").count
         }
+        kill(first.processIdentifier, SIGKILL)
+        first.waitUntilExit()
+        try scene.warehouse.append(lines: 300)
+        scene.awaitAcks()
+        scene.broker.stop(SIGKILL)
+        try scene.broker.start()
+        try scene.warehouse.append(lines: 50)
+        scene.awaitAcks()
+        let commands = { tap.all.filter { $0.topic.contains("/cmd/") }.count }
+        let before = commands()
+        let second = Python.process(scene.consumer(["--idle-exit", "4", "--digest-check"]), in: folder)
+        let told = Pipe()
+        second.standardOutput = FileHandle.nullDevice
+        second.standardError = told
+        try second.run()
+        // It is there once it asks; what follows shows it the gap.
+        Demo.wait(until: Clocks.monotonic() + 15_000) { commands() > before }
+        try scene.warehouse.append(lines: 50)
+        scene.awaitAcks()
+        // A connection that begins shows a beacon, and one with the tree's root as soon as that is built.
+        scene.agent?.end(SIGKILL)
+        try scene.startAgent()
+        let errors = String(decoding: told.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        second.waitUntilExit()
+        #expect(second.terminationStatus == 0, "\(errors)")
+        let count = try Python.run([
+            "-c",
+            "import sqlite3,sys; print(*sqlite3.connect(sys.argv[1]).execute('SELECT count(DISTINCT id), count(*) FROM ids').fetchone())",
+            scene.directory + "/consumer.sqlite",
+        ])
+        #expect(count.out == "\(scene.warehouse.linesWritten) \(scene.warehouse.linesWritten)\n")
+        try validate(tap.all, scene.directory)
     }
 
     private func validate(_ messages: [(topic: String, payload: [UInt8])], _ directory: String) throws {

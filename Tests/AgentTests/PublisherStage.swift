@@ -15,25 +15,23 @@ enum Stage {
     /// A directory, a broker and its listener, on a thread of their own; all gone at the end.
     static func set(
         _ settings: String = "", accessList: String? = nil,
-        _ body: @escaping @Sendable (String, DemoBroker, Centre) throws -> Void
-    ) async throws {
-        try await onOwnThread {
-            let directory = FileManager.default.temporaryDirectory.appendingPathComponent("wb-\(UUID().uuidString)")
-                .path
-            try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-            defer { try? FileManager.default.removeItem(atPath: directory) }
-            var settings = settings
-            if let accessList {
-                try Data(accessList.utf8).write(to: URL(fileURLWithPath: directory + "/acl"))
-                settings += "\nuser root\nacl_file \(directory)/acl"
-            }
-            let broker = try DemoBroker(directory: directory, settings: settings)
-            try broker.start()
-            defer { broker.stop() }
-            let centre = try Centre(port: broker.port)
-            defer { centre.stop() }
-            try body(directory, broker, centre)
+        _ body: (String, DemoBroker, Centre) throws -> Void
+    ) throws {
+        let directory = FileManager.default.temporaryDirectory.appendingPathComponent("wb-\(UUID().uuidString)")
+            .path
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        var settings = settings
+        if let accessList {
+            try Data(accessList.utf8).write(to: URL(fileURLWithPath: directory + "/acl"))
+            settings += "\nuser root\nacl_file \(directory)/acl"
         }
+        let broker = try DemoBroker(directory: directory, settings: settings)
+        try broker.start()
+        defer { broker.stop() }
+        let centre = try Centre(port: broker.port)
+        defer { centre.stop() }
+        try body(directory, broker, centre)
     }
 
     static func wait(_ condition: () -> Bool) -> Bool {

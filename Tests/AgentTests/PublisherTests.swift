@@ -4,20 +4,21 @@ import Foundation
 import Inventory
 import MQTT
 import Outbox
+import OwnThread
 import Synchronization
 import Testing
 
 @testable import Agent
 
 /// The publisher against a real broker: continuity, refusals, faults.
-struct PublisherTests {
+@Suite(.ownThread) struct PublisherTests {
     // MARK: order on a connection
 
     @Test(arguments: [MQTTOptions.Version.v5, .v311])
     func `meta, state and a beacon come before the first event, and events in order`(
         version: MQTTOptions.Version
-    ) async throws {
-        try await Stage.set { directory, broker, centre in
+    ) throws {
+        try Stage.set { directory, broker, centre in
             let site = try PublishingSite(directory + "/a")
             try site.capture(Stage.names(1...50))
             try site.start(ports: [broker.port], { $0.version = version }, { $0.batches.above = nil })
@@ -29,8 +30,8 @@ struct PublisherTests {
         }
     }
 
-    @Test func `an event carries copies of its attributes as user properties`() async throws {
-        try await Stage.set { directory, broker, centre in
+    @Test func `an event carries copies of its attributes as user properties`() throws {
+        try Stage.set { directory, broker, centre in
             let proxy = try FaultProxy(upstream: broker.port)
             defer { proxy.stop() }
             proxy.record()
@@ -54,9 +55,8 @@ struct PublisherTests {
         [0x26] + [name, value].flatMap { [0, UInt8($0.utf8.count)] + Array($0.utf8) }
     }
 
-    @Test func `empty messages on its own topics, which probe the access list, leave the agent as it is`() async throws
-    {
-        try await Stage.set { directory, broker, centre in
+    @Test func `empty messages on its own topics, which probe the access list, leave the agent as it is`() throws {
+        try Stage.set { directory, broker, centre in
             let site = try PublishingSite(directory + "/a")
             let epoch = site.outbox.progress.epoch
             try site.start(ports: [broker.port])
@@ -74,8 +74,8 @@ struct PublisherTests {
         }
     }
 
-    @Test func `a late Will of another session is answered by presence`() async throws {
-        try await Stage.set { directory, broker, centre in
+    @Test func `a late Will of another session is answered by presence`() throws {
+        try Stage.set { directory, broker, centre in
             let site = try PublishingSite(directory + "/a")
             try site.start(ports: [broker.port])
             defer { site.stop() }
@@ -88,8 +88,8 @@ struct PublisherTests {
         }
     }
 
-    @Test func `meta is sent again when the sources are known`() async throws {
-        try await Stage.set { directory, broker, centre in
+    @Test func `meta is sent again when the sources are known`() throws {
+        try Stage.set { directory, broker, centre in
             let site = try PublishingSite(directory + "/a")
             try site.start(ports: [broker.port])
             defer { site.stop() }
@@ -102,8 +102,8 @@ struct PublisherTests {
         }
     }
 
-    @Test func `a beacon shows what waits, how long, and that it waits too long`() async throws {
-        try await Stage.set { directory, broker, centre in
+    @Test func `a beacon shows what waits, how long, and that it waits too long`() throws {
+        try Stage.set { directory, broker, centre in
             let proxy = try FaultProxy(upstream: broker.port)
             defer { proxy.stop() }
             proxy.refuse(messages: 0x80)

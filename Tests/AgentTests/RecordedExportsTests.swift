@@ -71,7 +71,8 @@ struct RecordedExportsTests {
                 if reader == nil {
                     reader = try configuration.sources[0].reader(
                         site: configuration.site, rules: configuration.inventory,
-                        beginning: SourceBeginning(checkpoint: outbox.checkpoint(of: "stock"), decision: decision))
+                        beginning: SourceBeginning(
+                            checkpoint: outbox.checkpoint(of: "stock"), decision: decision, workClock: { 0 }))
                 }
                 let read = try #require(reader).read(maxBytes: 1 << 20, now: Clocks.wall(), monotonic: clock)
                 hold = read.hold

@@ -3,17 +3,18 @@ import Foundation
 import Inventory
 import MQTT
 import Outbox
+import OwnThread
 import Synchronization
 import Testing
 
 @testable import Agent
 
 /// What the broker refuses, against a real broker and a proxy that refuses in its name.
-struct RefusalTests {
-    @Test func `a wrong access list stops publishing, and nothing is set aside for it`() async throws {
+@Suite(.ownThread) struct RefusalTests {
+    @Test func `a wrong access list stops publishing, and nothing is set aside for it`() throws {
         let rules = "topic readwrite waybill/v1/+/acme/dc-7/%\n"
         let most = ["state", "beacon", "meta"].map { rules.replacingOccurrences(of: "%", with: $0) }.joined()
-        try await Stage.set(accessList: most + "topic read #\n") { directory, broker, centre in
+        try Stage.set(accessList: most + "topic read #\n") { directory, broker, centre in
             let site = try PublishingSite(directory + "/a")
             try site.capture(Stage.names(1...30))
             try site.start(ports: [broker.port])
@@ -42,8 +43,8 @@ struct RefusalTests {
 
     /// Refused by the broker for a while, then taken: all arrives in order, nothing is skipped.
     @Test(arguments: [UInt8(0x10), 0x80, 0x83, 0x87, 0x90, 0x91, 0x97])
-    func `what a broker refuses for a while arrives in order in the end`(reason: UInt8) async throws {
-        try await Stage.set { directory, broker, centre in
+    func `what a broker refuses for a while arrives in order in the end`(reason: UInt8) throws {
+        try Stage.set { directory, broker, centre in
             let proxy = try FaultProxy(upstream: broker.port)
             defer { proxy.stop() }
             let site = try PublishingSite(directory + "/a")
@@ -73,8 +74,8 @@ struct RefusalTests {
         }
     }
 
-    @Test func `an event too large for the broker leaves a tombstone in its place and no gap`() async throws {
-        try await Stage.set("max_packet_size 3000") { directory, broker, centre in
+    @Test func `an event too large for the broker leaves a tombstone in its place and no gap`() throws {
+        try Stage.set("max_packet_size 3000") { directory, broker, centre in
             let site = try PublishingSite(directory + "/a")
             try site.capture(["T-1"])
             try site.capture(["T-2"], text: String(repeating: "x", count: 4_000))
@@ -87,8 +88,8 @@ struct RefusalTests {
         }
     }
 
-    @Test func `a broker that takes not even a tombstone makes the lane wait, and a stop is prompt`() async throws {
-        try await Stage.set("max_packet_size 700") { directory, broker, _ in
+    @Test func `a broker that takes not even a tombstone makes the lane wait, and a stop is prompt`() throws {
+        try Stage.set("max_packet_size 700") { directory, broker, _ in
             let site = try PublishingSite(directory + "/a")
             try site.capture(["T-1"], text: String(repeating: "x", count: 4_000))
             try site.start(ports: [broker.port])
@@ -99,8 +100,8 @@ struct RefusalTests {
         }
     }
 
-    @Test func `the next broker of the list is used, and the first again after that one is lost`() async throws {
-        try await Stage.set { directory, broker, centre in
+    @Test func `the next broker of the list is used, and the first again after that one is lost`() throws {
+        try Stage.set { directory, broker, centre in
             let (dead, port) = try Loopback.bind(backlog: nil)
             close(dead)
             let proxy = try FaultProxy(upstream: broker.port)

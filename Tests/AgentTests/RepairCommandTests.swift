@@ -1,29 +1,28 @@
 import Foundation
+import OwnThread
 import SQLite
 import Testing
 
 @testable import Agent
 
 /// What technicians send again and look at, as they type it.
-struct RepairCommandTests {
-    private func play(_ body: @escaping @Sendable (AgentSite) throws -> Void) async throws {
-        try await onThread {
-            let site = try AgentSite(lines: [AgentSite.receipt(1), AgentSite.receipt(2, quantity: "2,5")])
-            let agent = try site.start {
-                $0.replacingOccurrences(of: "requesters = []", with: "requesters = [\"ingest\"]")
-            }
-            defer { agent.shutDown() }
-            _ = try site.wait { $0.lanes.contains { $0.head == 2 } }
-            try body(site)
+@Suite(.ownThread) struct RepairCommandTests {
+    private func play(_ body: (AgentSite) throws -> Void) throws {
+        let site = try AgentSite(lines: [AgentSite.receipt(1), AgentSite.receipt(2, quantity: "2,5")])
+        let agent = try site.start {
+            $0.replacingOccurrences(of: "requesters = []", with: "requesters = [\"ingest\"]")
         }
+        defer { agent.shutDown() }
+        _ = try site.wait { $0.lanes.contains { $0.head == 2 } }
+        try body(site)
     }
 
     private func run(_ words: [String], _ site: AgentSite) throws -> Program.Answer {
         try Program.run(words + ["--socket", site.socket])
     }
 
-    @Test func `stock shows a SKU's balances, and says what to do where there are none`() async throws {
-        try await play { site in
+    @Test func `stock shows a SKU's balances, and says what to do where there are none`() throws {
+        try play { site in
             let answer = try run(["stock", "1001"], site)
             #expect(answer.code == 0 && answer.out.contains("W1-B1") && answer.out.contains("7.5"), "\(answer)")
             let json = try run(["stock", "1001", "--json"], site)
@@ -33,8 +32,8 @@ struct RepairCommandTests {
         }
     }
 
-    @Test func `why tells records, events and what waits, in the order of time`() async throws {
-        try await play { site in
+    @Test func `why tells records, events and what waits, in the order of time`() throws {
+        try play { site in
             let answer = try run(["why", "1001", "--location", "W1-B1"], site)
             let lines = answer.out.split(separator: "\n")
             #expect(answer.code == 0 && lines.count == 6, "\(answer)")
@@ -46,8 +45,8 @@ struct RepairCommandTests {
         }
     }
 
-    @Test func `a reset begins a new epoch, asks first, and is audited under the unix user`() async throws {
-        try await play { site in
+    @Test func `a reset begins a new epoch, asks first, and is audited under the unix user`() throws {
+        try play { site in
             let before = try site.status().epoch
             let dry = try run(["outbox", "reset", "--dry-run"], site)
             #expect(dry.code == 0 && dry.out.contains("2 events that wait"))
@@ -62,8 +61,8 @@ struct RepairCommandTests {
         }
     }
 
-    @Test func `what cannot be sent again is said in three lines, with exit 5`() async throws {
-        try await play { site in
+    @Test func `what cannot be sent again is said in three lines, with exit 5`() throws {
+        try play { site in
             for words in [
                 ["replay", "--lane", "standard"], ["replay", "--lane", "express"],
                 ["replay", "--lane", "standard", "--epoch", "20200101T000000Z-0000"],
@@ -78,8 +77,8 @@ struct RepairCommandTests {
         }
     }
 
-    @Test func `salvage tells what it read and exits 7 where something could not be read`() async throws {
-        try await play { site in
+    @Test func `salvage tells what it read and exits 7 where something could not be read`() throws {
+        try play { site in
             let outbox = site.directory + "/data/outbox.sqlite"
             let whole = try Program.run(["outbox", "salvage", outbox])
             #expect(whole.code == 0 && whole.out.contains(#""kind":"event""#), "\(whole)")

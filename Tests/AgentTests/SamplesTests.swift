@@ -71,7 +71,7 @@ struct SamplesTests {
             \(rule)
             """, file: "agent.conf", directory: site.directory, environment: [:])
         let reader = try configuration.sources[0].reader(
-            site: configuration.site, rules: configuration.inventory, beginning: SourceBeginning())
+            site: configuration.site, rules: configuration.inventory, beginning: SourceBeginning(workClock: { 0 }))
         var found: [String: Int] = [:]
         for look in 1...200 {
             let read = try reader.read(maxBytes: 1 << 20, now: Clocks.wall(), monotonic: Int64(look) * 1_000)

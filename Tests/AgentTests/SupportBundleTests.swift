@@ -1,12 +1,13 @@
 import Foundation
+import OwnThread
 import Testing
 
 @testable import Agent
 
-struct SupportBundleTests {
+@Suite(.ownThread) struct SupportBundleTests {
     /// Planted wherever a site has text of its own; none of it may come out.
-    @Test func `nothing that a site wrote itself gets into a support bundle`() async throws {
-        try await Stage.set { _, broker, _ in
+    @Test func `nothing that a site wrote itself gets into a support bundle`() throws {
+        try Stage.set { _, broker, _ in
             let canary = "zqcanary"
             let site = try AgentSite(lines: [
                 AgentSite.receipt(1).replacingOccurrences(of: "1001", with: canary + "sku"),

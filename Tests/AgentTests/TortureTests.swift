@@ -1,6 +1,7 @@
 import Foundation
 import Inventory
 import MQTT
+import OwnThread
 import Testing
 
 @testable import Agent
@@ -9,7 +10,7 @@ import Testing
 // killed with SIGKILL and its link is cut, swallowed, stalled and half-opened, all from one printed seed. SIGKILL
 // proves no fsync (the page cache survives it); that is the crash-consistency test's part.
 
-@Suite(.serialized) struct TortureTests {
+@Suite(.serialized, .ownThread) struct TortureTests {
     /// What delivery may repeat after one interruption: the window and one batch of acks.
     private static let repeatsPerInterruption = 100 + 256
     private static let rounds = 26
@@ -120,29 +121,23 @@ import Testing
 
     @Test(.timeLimit(.minutes(3)), arguments: ["{ off = true }", "{ above = 20, events = 7 }"])
     func `through kills and cuts every line is one event, in order, and the stock is equal`(batches: String)
-        async throws
+        throws
     {
-        try await onThread {
-            try torture(batches: batches, eventsPerMessage: batches.contains("off") ? 1 : 7) { $0.kills < Self.rounds }
-        }
+        try torture(batches: batches, eventsPerMessage: batches.contains("off") ? 1 : 7) { $0.kills < Self.rounds }
     }
 
     @Test(.timeLimit(.minutes(3)))
-    func `through kills and cuts every line of a drop directory is one event, and its files are gone`() async throws {
-        try await onThread {
-            try torture(batches: "{ above = 20, events = 7 }", eventsPerMessage: 7, isDrop: true) {
-                $0.kills < Self.rounds
-            }
+    func `through kills and cuts every line of a drop directory is one event, and its files are gone`() throws {
+        try torture(batches: "{ above = 20, events = 7 }", eventsPerMessage: 7, isDrop: true) {
+            $0.kills < Self.rounds
         }
     }
 
     @Test(.enabled(if: soakMinutes > 0, "make soak runs it"), .timeLimit(.minutes(1_500)), arguments: [false, true])
-    func `for as long as asked for, every line is one event`(isDrop: Bool) async throws {
-        try await onThread {
-            let deadline = Clocks.monotonic() + soakMinutes * 60_000 / 2
-            try torture(batches: "{ above = 20, events = 7 }", eventsPerMessage: 7, isDrop: isDrop) { _ in
-                Clocks.monotonic() < deadline
-            }
+    func `for as long as asked for, every line is one event`(isDrop: Bool) throws {
+        let deadline = Clocks.monotonic() + soakMinutes * 60_000 / 2
+        try torture(batches: "{ above = 20, events = 7 }", eventsPerMessage: 7, isDrop: isDrop) { _ in
+            Clocks.monotonic() < deadline
         }
     }
 

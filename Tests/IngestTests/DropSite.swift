@@ -70,7 +70,7 @@ final class DropSite {
             site: site, rules: InventoryRules(),
             beginning: SourceBeginning(
                 checkpoint: checkpoint, decision: decision, reconcile: reconcile,
-                stock: stock.map { stock in { @Sendable in stock } }))
+                stock: stock.map { stock in { @Sendable in stock } }, workClock: { 0 }))
     }
 
     /// One read; `commits` false is a crash before the outbox had it.

@@ -1,9 +1,10 @@
 import Foundation
 import Ingest
 import Inventory
+import OwnThread
 import Testing
 
-struct PipelineTests {
+@Suite(.ownThread) struct PipelineTests {
     private let export: Export
     private let header = "code;item;qty\n"
 

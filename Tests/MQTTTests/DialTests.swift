@@ -1,11 +1,12 @@
 import Foundation
+import OwnThread
 import Synchronization
 import Testing
 
 @testable import MQTT
 
 /// Name servers that do not answer, as calls that return when the test lets them.
-struct DialTests {
+@Suite(.ownThread) struct DialTests {
     private final class Names: Sendable {
         private let asked = Mutex<[String]>([])
         private let gate = DispatchSemaphore(value: 0)
@@ -53,44 +54,30 @@ struct DialTests {
             makeHandler: { Listener(words) })
     }
 
-    @Test func `a stop returns while a name is being resolved`() async {
-        await onThread {
-            let names = Names()
-            let session = session(names, hosts: ["nowhere"])
-            session.start()
-            #expect(names.awaitQuestion())
-            let begun = ContinuousClock.now
-            session.stop()
-            #expect(ContinuousClock.now - begun < .seconds(2))
-            names.answerAll()
-        }
+    @Test func `a stop returns while a name is being resolved`() {
+        let names = Names()
+        let session = session(names, hosts: ["nowhere"])
+        session.start()
+        #expect(names.awaitQuestion())
+        let begun = ContinuousClock.now
+        session.stop()
+        #expect(ContinuousClock.now - begun < .seconds(2))
+        names.answerAll()
     }
 
-    @Test func `a name that is not resolved in time is said, and the next broker of the list is tried`() async {
-        await onThread {
-            let names = Names()
-            let heard = Mutex<[String]>([])
-            let losses = DispatchSemaphore(value: 0)
-            let session = session(names, hosts: ["nowhere", "second"], known: "second") { words in
-                heard.withLock { $0.append(words) }
-                losses.signal()
-            }
-            session.start()
-            for _ in 0..<2 { #expect(losses.wait(timeout: .now() + 10) == .success) }
-            session.stop()
-            names.answerAll()
-            #expect(Array(names.hosts.prefix(2)) == ["nowhere", "second"])
-            #expect(heard.withLock { $0.first }?.contains("the name nowhere is not resolved in time") == true)
+    @Test func `a name that is not resolved in time is said, and the next broker of the list is tried`() {
+        let names = Names()
+        let heard = Mutex<[String]>([])
+        let losses = DispatchSemaphore(value: 0)
+        let session = session(names, hosts: ["nowhere", "second"], known: "second") { words in
+            heard.withLock { $0.append(words) }
+            losses.signal()
         }
-    }
-
-    /// Blocking is no business of the shared pool.
-    private func onThread(_ body: @escaping @Sendable () -> Void) async {
-        await withCheckedContinuation { done in
-            Thread.detachNewThread {
-                body()
-                done.resume()
-            }
-        }
+        session.start()
+        for _ in 0..<2 { #expect(losses.wait(timeout: .now() + 10) == .success) }
+        session.stop()
+        names.answerAll()
+        #expect(Array(names.hosts.prefix(2)) == ["nowhere", "second"])
+        #expect(heard.withLock { $0.first }?.contains("the name nowhere is not resolved in time") == true)
     }
 }

@@ -2,6 +2,7 @@ import CFaultVFS
 import Foundation
 import Inventory
 import Outbox
+import OwnThread
 import Testing
 
 // Beside `CrashTests` and one after the other with it, since the shim is one for the process.

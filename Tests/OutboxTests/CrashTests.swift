@@ -2,6 +2,7 @@ import CFaultVFS
 import Foundation
 import Inventory
 import Outbox
+import OwnThread
 import Testing
 
 // What a power cut leaves. A shim below SQLite notes every write, truncation and sync of a scenario of 200 records.
@@ -75,7 +76,7 @@ private struct Scenario {
     }
 }
 
-@Suite(.serialized) struct CrashTests {
+@Suite(.serialized, .ownThread) struct CrashTests {
     private let scenario: Scenario
 
     init() throws {

@@ -3,6 +3,7 @@ import Hummingbird
 import HummingbirdCore
 import Logging
 import NIOCore
+import NIOPosix
 import ServiceLifecycle
 import Synchronization
 
@@ -47,13 +48,24 @@ final class PageServer {
 
         func serve(_ running: RunningServices, _ isStopping: StopFlag, _ hasEnded: StopFlag) async {
             while !isStopping.isSet {
-                let services = PageServer.services(at: address, desk: desk, group: group, logger: logger)
-                if let error = await running.run(services) {
+                do {
+                    try await tryListening()
+                    let services = PageServer.services(at: address, desk: desk, group: group, logger: logger)
+                    if let error = await running.run(services) { throw error }
+                } catch {
                     desk.report.page("the page cannot be served at \(address): \(error)")
                 }
                 await PageServer.pause(loop, isStopping)
             }
             hasEnded.set()
+        }
+
+        /// Throws what would keep the services from listening: they tell it only when the shared pool has a thread free.
+        private func tryListening() async throws {
+            let listener = try await ServerBootstrap(group: group)
+                .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+                .bind(host: address.host, port: address.port).get()
+            try await listener.close()
         }
     }
 

@@ -247,10 +247,14 @@ final class CommandRunner {
     func lost() {
         // The file may have been set aside: the next connection opens it anew.
         reader = nil
+        jobs.removeAll { !$0.isTechnicians }
+        for index in jobs.indices { jobs[index].rewind(hadInFlight: replies.hasInFlight(jobs[index].id)) }
         replies.lost()
         receipts.lost()
-        jobs.removeAll { !$0.isTechnicians }
-        for index in jobs.indices { jobs[index].rewind() }
+        while let index = jobs.firstIndex(where: { $0.losses >= RepairJob.mostLosses }) {
+            let words = "the connection was lost \(RepairJob.mostLosses) times while the same message was on its way"
+            fail(jobs.remove(at: index), words)
+        }
     }
 
     // MARK: parts

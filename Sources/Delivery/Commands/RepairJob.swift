@@ -29,6 +29,10 @@ struct RepairJob {
     private(set) var confirmed: Place?
     /// All of it went out; what is in flight of it may still be refused or lost.
     var isSent = false
+    /// Connections lost in a row with a message of it in flight and none acked.
+    private(set) var losses = 0
+    /// So many, and it has failed: a broker that answers a message by closing would be asked for ever.
+    static let mostLosses = 3
 
     init(id: Int64, origin: Origin, begunAt: Int64, work: Work) {
         self.id = id
@@ -47,10 +51,15 @@ struct RepairJob {
         }
     }
 
-    mutating func confirm(_ place: Place) { confirmed = place }
+    mutating func confirm(_ place: Place) {
+        confirmed = place
+        losses = 0
+    }
 
-    mutating func rewind() {
+    /// The connection is lost: what was not acked goes again.
+    mutating func rewind(hadInFlight: Bool) {
         isSent = false
+        if hadInFlight { losses += 1 }
         switch (work, confirmed) {
         case (.replay(var job), .sequence(let sequence)):
             job.rewind(to: sequence)

@@ -109,22 +109,15 @@ package final class DropSource: SourceReader {
         if isFirstLook { try beginFirst(memory, now, &records) }
         let round = DropRound(now: now, monotonic: monotonic, maxBytes: maxBytes, memory: memory)
         doChores(&result)
-        let end = Self.milliseconds() + Self.mostWork
+        let end = beginning.workClock() + Self.mostWork
         repeat {
             try advance(round, &records, &result)
-        } while result.more && records.count < Self.mostRecords && isQuick && Self.milliseconds() < end
+        } while result.more && records.count < Self.mostRecords && isQuick && beginning.workClock() < end
         if records.isEmpty, !result.more, work == nil { try settle(memory, &result) }
         try remember(memory, now)
         if !records.isEmpty || state != before {
             result.batch = CaptureBatch(source: name, records: records, checkpoint: try state.checkpoint(object))
         }
-    }
-
-    /// What work cost, not what time it is: the tests' clocks do not count here.
-    private static func milliseconds() -> Int64 {
-        var now = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &now)
-        return Int64(now.tv_sec) * 1_000 + Int64(now.tv_nsec) / 1_000_000
     }
 
     /// Small files share a batch; a long comparison comes back after each step.
@@ -239,13 +232,13 @@ package final class DropSource: SourceReader {
         let due = listedAt == .min ? .min : listedAt + max(Self.lookInterval, listingCost * Self.lookShare)
         let mayBe = listedAt == .min ? .min : listedAt + listingCost * Self.lookShare
         guard round.monotonic >= due || hasNews && round.monotonic >= mayBe || queue.isEmpty && isCut else { return }
-        let began = Self.milliseconds()
+        let began = beginning.workClock()
         guard let listing = DropListing(directory, pattern: pattern, settings: settings, isKnown: isKnown) else {
             listedAt = .min
             result.status = "waiting: \(directory): \(String(cString: strerror(errno)))"
             return
         }
-        listingCost = Self.milliseconds() - began
+        listingCost = beginning.workClock() - began
         listedAt = round.monotonic
         isCut = listing.isCut
         queue.show(listing, monotonic: round.monotonic)

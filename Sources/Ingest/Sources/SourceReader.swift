@@ -53,17 +53,27 @@ package struct SourceBeginning: Sendable {
     package var reconcile: ReconcileRequest?
     /// The stock that the other sources add up to; nil: nothing can be checked.
     package var stock: (@Sendable () throws -> any StockView)?
+    /// What work took is measured with it, in milliseconds.
+    package var workClock: @Sendable () -> Int64
 
     package init(
         checkpoint: Checkpoint? = nil, lostWith: String? = nil, decision: HoldDecision? = nil,
-        reconcile: ReconcileRequest? = nil, stock: (@Sendable () throws -> any StockView)? = nil
+        reconcile: ReconcileRequest? = nil, stock: (@Sendable () throws -> any StockView)? = nil,
+        workClock: @escaping @Sendable () -> Int64 = monotonicMilliseconds
     ) {
         self.checkpoint = checkpoint
         self.lostWith = lostWith
         self.decision = decision
         self.reconcile = reconcile
         self.stock = stock
+        self.workClock = workClock
     }
+}
+
+@Sendable package func monotonicMilliseconds() -> Int64 {
+    var now = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &now)
+    return Int64(now.tv_sec) * 1_000 + Int64(now.tv_nsec) / 1_000_000
 }
 
 extension SourceDefinition {
