@@ -2,7 +2,8 @@ import Foundation
 import Synchronization
 package import Testing
 
-/// Runs each test of a suite on a thread of its own: a test that blocks holds up none of those that share the pool.
+/// Runs each test of a suite on a thread of its own: a test that blocks holds up none of those that share the pool. Only some
+/// at a time, so that what they time is not how many they are.
 package struct OwnThread: TestTrait, SuiteTrait, TestScoping {
     package var isRecursive: Bool { true }
 
@@ -30,6 +31,8 @@ private final class ThreadExecutor: TaskExecutor {
     private let state = Mutex(State())
     private let wake = DispatchSemaphore(value: 0)
 
+    private static let slots = DispatchSemaphore(value: 8)
+
     init() { Thread.detachNewThread { self.run() } }
 
     func enqueue(_ job: consuming ExecutorJob) {
@@ -44,6 +47,8 @@ private final class ThreadExecutor: TaskExecutor {
     }
 
     private func run() {
+        Self.slots.wait()
+        defer { Self.slots.signal() }
         while true {
             wake.wait()
             let (job, hasEnded) = state.withLock { state in
