@@ -36,6 +36,12 @@ struct HeadLosses {
 
     private static let patience = 3
 
+    /// The lane whose head is skipped if the connection is lost once more. It then goes with nothing else on its way: a
+    /// broker that refuses it and closes with more of ours unread resets the connection, and its refusal is never seen.
+    var lastTry: Lane? {
+        suspect.flatMap { $0.first == $0.last && losses >= Self.patience ? $0.lane : nil }
+    }
+
     mutating func connected() {
         hasHeardBroker = false
         hasHeardRefusal = false
@@ -45,7 +51,10 @@ struct HeadLosses {
 
     /// The broker answered a message by a refusal. Mosquitto 2.0.11 may close after one, and that is no word about what
     /// else was in flight.
-    mutating func heardRefusal() { hasHeardRefusal = true }
+    mutating func heardRefusal() {
+        hasHeardRefusal = true
+        suspect = nil
+    }
 
     /// The lane's watermark rose: its head was no trouble.
     mutating func passed(_ lane: Lane) {

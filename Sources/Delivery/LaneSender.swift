@@ -33,6 +33,8 @@ final class LaneSender {
     /// A lane's backlog in events from which on it is catching up, and paced.
     private static let catchingUp: Int64 = 1_000
     private static let lookAgainAfter: Int64 = 1_000
+    /// Before a last try: what the connection began with has been read by then.
+    private static let quiet: Int64 = 2_000
 
     init(
         outbox: Outbox, settings: DeliverySettings, report: DeliveryReport, watermarks: Watermarks, topics: Topics,
@@ -56,18 +58,20 @@ final class LaneSender {
     /// A connection begins: nothing is in flight, and all after the stored watermarks is to be sent.
     func begin() {
         let progress = outbox.progress
+        if epoch != progress.epoch {
+            epoch = progress.epoch
+            headLosses = HeadLosses()
+            messages = Lane.allCases.map {
+                EventMessages(topic: topics.events($0), lane: $0, epoch: progress.epoch)
+            }
+        }
         feeds = Lane.allCases.map { lane in
             var feed = LaneFeed(lane: lane, epoch: progress.epoch, watermark: progress.lanes[lane].acked)
             feed.queue.sendAlone(upTo: headLosses.aloneUpTo[lane] ?? 0)
             return feed
         }
-        if epoch != progress.epoch {
-            epoch = progress.epoch
-            messages = Lane.allCases.map {
-                EventMessages(topic: topics.events($0), lane: $0, epoch: progress.epoch)
-            }
-        }
         headLosses.connected()
+        if headLosses.lastTry != nil { pausedUntil = max(pausedUntil, now() + Self.quiet) }
         watermarks.begin(progress.epoch)
     }
 
@@ -116,8 +120,11 @@ final class LaneSender {
 
     private func readyLanes(at moment: Int64) -> LaneSet {
         var ready = LaneSet()
+        let lastTry = headLosses.lastTry
+        if lastTry != nil, feeds.contains(where: { $0.queue.messagesInFlight > 0 }) { return ready }
         for index in feeds.indices where feeds[index].queue.next <= heads[index] {
-            guard feeds[index].queue.maySend(now: moment) else { continue }
+            guard feeds[index].queue.maySend(now: moment), lastTry == nil || lastTry == feeds[index].queue.lane
+            else { continue }
             if feeds[index].queue.isProbing(now: moment), feeds[index].queue.messagesInFlight > 0 { continue }
             if isCatchingUp(index), !pace.allows(now: moment) { continue }
             ready.insert(feeds[index].queue.lane)

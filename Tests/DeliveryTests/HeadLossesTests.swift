@@ -25,6 +25,17 @@ struct HeadLossesTests {
         #expect(verdicts == [.resend, .resend, .resend, .skip])
     }
 
+    @Test mutating func `the last try is known, and ends with an answer, be it a refusal`() {
+        for _ in 0..<2 { _ = lose(Run(5, 5)) }
+        #expect(losses.lastTry == nil)
+        _ = lose(Run(5, 5))
+        #expect(losses.lastTry == .standard)
+        losses.heardRefusal()
+        #expect(losses.lastTry == nil)
+        for _ in 0..<3 { _ = lose(Run(5, 9)) }
+        #expect(losses.lastTry == nil, "a run goes one by one first")
+    }
+
     @Test mutating func `a link on which the broker acknowledged nothing proves nothing`() {
         for _ in 0..<20 { #expect(lose(Run(5, 5), heard: false) == .resend) }
     }
