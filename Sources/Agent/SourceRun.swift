@@ -11,6 +11,7 @@ final class SourceRun {
     private let outbox: Outbox
     private var reader: (any SourceReader)?
     private var hold = SourceHold()
+    private var rhythm: SourceRhythm
     private var mappingVersion = ""
     private var retryAt: Int64 = 0
     private var trouble: String?
@@ -24,6 +25,7 @@ final class SourceRun {
         site = configuration.site
         rules = configuration.inventory
         self.outbox = outbox
+        rhythm = SourceRhythm(expected: definition.expectEvery, monotonic: Clocks.monotonic())
         open(start)
     }
 
@@ -56,7 +58,8 @@ final class SourceRun {
         }
         if let reason = hold.reason { return .waiting(reason) }
         do {
-            let result = try reader.read(maxBytes: maxBytes, now: now, monotonic: monotonic)
+            let read = try reader.read(maxBytes: maxBytes, now: now, monotonic: monotonic)
+            let result = rhythm.judge(read, monotonic: monotonic)
             if reader.mappingVersion != mappingVersion {
                 mappingVersion = reader.mappingVersion
                 hold.forgive()

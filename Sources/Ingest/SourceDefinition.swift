@@ -14,6 +14,8 @@ package struct SourceDefinition: Sendable {
     package var linger: Int64 = 60_000
     /// A last line without newline counts as whole when the file has not grown for so long, in milliseconds.
     package var flushAfter: Int64?
+    /// Something comes at least so often, in milliseconds; nil: nobody said so.
+    package var expectEvery: Int64?
     /// Nil: a file that grows.
     package var drop: DropSettings?
     package var format: FormatDefinition
@@ -106,6 +108,8 @@ package struct MappingDefinition: Sendable {
     package var reasons: [String: String]
     /// The CSV file of the SKUs' units: sku, uom, numerator, denominator.
     package var units: String?
+    /// The master data that this mapping looks things up in, and its units where they come from there.
+    package var masters: [MasterDefinition] = []
 
     package init(
         rules: [EventRule], ignores: [Expression] = [], lookups: [String: String] = [:], reasons: [String: String] = [:]
@@ -114,6 +118,25 @@ package struct MappingDefinition: Sendable {
         self.ignores = ignores
         self.lookups = lookups
         self.reasons = reasons
+    }
+}
+
+/// One `[[master]]`: master data that the WMS exports whole, for mappings to look things up in.
+package struct MasterDefinition: Sendable {
+    package var name: String
+    /// May hold *, ? and a date: the last file in the order of their names is the one that counts.
+    package var path: String
+    package var format: FormatDefinition
+    /// SQL expressions over a record: key and value, or `units`: SKU, unit, numerator, denominator.
+    package var columns: [Expression]
+    package var isUnits: Bool
+
+    package init(name: String, path: String, format: FormatDefinition, columns: [Expression], isUnits: Bool) {
+        self.name = name
+        self.path = path
+        self.format = format
+        self.columns = columns
+        self.isUnits = isUnits
     }
 }
 

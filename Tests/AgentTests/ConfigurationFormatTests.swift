@@ -34,6 +34,32 @@ extension ConfigurationTests {
         [[source.event]]
         type = "stock.received"
         sku = "sku"
+        [[master]]
+        name = "host_units"
+        path = "units.txt"
+        key = "sku"
+        unit = "qty"
+        numerator = "1"
+        denominator = "1"
+        [master.format]
+        type = "fixed"
+        length = 20
+        encoding = "cp037"
+        record_type = "1-1"
+        counts = "warn"
+        [[master.format.record]]
+        type = "H"
+        role = "header"
+        columns = ["document 2-9"]
+        [[master.format.record]]
+        type = "D"
+        columns = ["sku 2-9", "qty 10-14 packed 2"]
+        [[master.format.record]]
+        type = "T"
+        role = "trailer"
+        columns = ["lines 2-5 packed", "total 6-12 packed 2"]
+        count = { lines = "*" }
+        sum = { total = "qty" }
         """
     }
 

@@ -77,6 +77,33 @@ struct ConfigurationTests {
         #expect(problems(minimal + second).contains { $0.contains("twice") })
     }
 
+    @Test(arguments: [
+        ("value = \"a\"\nkey = \"b\"\nnumerator = \"1\"", "master.numerator: wants unit beside it"),
+        ("unit = \"a\"\nkey = \"b\"\nvalue = \"c\"", "master.value: does not go with unit"),
+        ("unit = \"a\"\nkey = \"b\"\nnumerator = \"1\"", "master.denominator is missing"),
+        ("key = \"b\"", "master.value is missing"),
+        ("key = \"b\"\nvalue = \"c\"\npath = \"a{x}\"", "braces hold a date"),
+    ])
+    func `master data that could not be looked up is refused`(lines: String, words: String) {
+        let path = lines.contains("path") ? "" : "path = \"m.csv\"\n"
+        let found = problems(minimal + "\n[[master]]\nname = \"m\"\n\(path)\(lines)\n")
+        #expect(found.contains { $0.contains(words) }, "\(found)")
+    }
+
+    @Test func `a mapping has the master data that it names, and units only from a master of units`() throws {
+        let master = "\n[[master]]\nname = \"m\"\npath = \"m.csv\"\nkey = \"b\"\nvalue = \"c\"\n"
+        func parsed(_ text: String) throws -> [String] {
+            try Configuration.parse(text, file: "a", directory: "/d", environment: [:]).sources[0].mapping.masters.map(
+                \.name)
+        }
+        #expect(try parsed(minimal + master) == [])
+        #expect(try parsed(minimal.replacing("sku = \"item\"", with: "sku = \"lookup('m', item)\"") + master) == ["m"])
+        let units = minimal.replacing("name = \"moves\"", with: "name = \"moves\"\nunits = \"m\"") + master
+        #expect(problems(units).contains { $0.contains("gives no units") })
+        let good = units.replacing("value = \"c\"", with: "unit = \"c\"\nnumerator = \"1\"\ndenominator = \"1\"")
+        #expect(try parsed(good) == ["m"])
+    }
+
     // MARK: the description of the keys
 
     /// The default file with its examples for settings.

@@ -1,4 +1,5 @@
 import Foundation
+import Ingest
 import Inventory
 import OwnThread
 import Testing
@@ -96,5 +97,39 @@ import Testing
         let status = try site.status()
         #expect(status.sources.first?.rejects == 0 && status.done.count == 2)
         #expect(status.done.allSatisfy { $0.action == "discard" && $0.actor.contains("(\(getuid()))") })
+    }
+
+    @Test func `a source that gives nothing for longer than it should is told as silent, until it gives again`() throws
+    {
+        let site = try AgentSite(lines: [AgentSite.receipt(1)])
+        let agent = try site.start {
+            $0.replacingOccurrences(of: "name = \"moves\"", with: "name = \"moves\"\nexpect_every = \"1s\"")
+        }
+        defer { agent.shutDown() }
+        let silent = try site.wait { $0.sources.first?.status.hasPrefix("silent") == true }
+        #expect(silent.details.contains { $0.kind == "source" && $0.words.contains("more than 1 s (expect_every)") })
+        #expect(silent.lanes.contains { $0.head == 1 })
+        for number in 2...400 {
+            try site.append([AgentSite.receipt(number)])
+            if try site.status().sources.first?.status == "ok" { return }
+        }
+        Issue.record("it stayed silent")
+    }
+
+    @Test func `silence is counted from the last thing read, and a hold is no silence`() {
+        var rhythm = SourceRhythm(expected: 3_600_000, monotonic: 0)
+        func status(_ read: PipelineRead, at minute: Int64) -> String {
+            rhythm.judge(read, monotonic: minute * 60_000).status
+        }
+        var gave = PipelineRead.waiting("ok")
+        #expect(status(gave, at: 60) == "ok")
+        #expect(status(gave, at: 61).hasPrefix("silent: nothing came for more than 60 min"))
+        #expect(status(.waiting("held: a column is gone"), at: 62) == "held: a column is gone")
+        gave.more = true
+        #expect(status(gave, at: 63) == "ok")
+        #expect(status(.waiting("ok"), at: 123) == "ok")
+        #expect(status(.waiting("ok"), at: 124).hasPrefix("silent"))
+        rhythm = SourceRhythm(expected: nil, monotonic: 0)
+        #expect(status(.waiting("ok"), at: 1_000_000) == "ok")
     }
 }

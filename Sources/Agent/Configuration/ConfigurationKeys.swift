@@ -62,7 +62,7 @@ enum ConfigurationKeys {
     ]
 
     static let all: [ConfigurationKey] =
-        site + mqtt + agent + http + outbox + lanes + commands + inventory + reconcile + later + source
+        site + mqtt + agent + http + outbox + lanes + commands + inventory + reconcile + later + master + source
 
     private static let site = [
         ConfigurationKey("site", .table),
@@ -170,7 +170,9 @@ enum ConfigurationKeys {
         ConfigurationKey($0, .table, isLater: true)
     }
 
-    private static let source =
+    private static let source = sourceFiles + formatKeys(of: "source") + sourceMapping + laterOfSource
+
+    private static let sourceFiles =
         [
             ConfigurationKey("source", .tables),
             ConfigurationKey("source.name", .text, "", "needed", example: "\"moves\""),
@@ -190,6 +192,9 @@ enum ConfigurationKeys {
             ConfigurationKey(
                 "source.flush_after", .duration(100...86_400_000), "",
                 "a last line without newline counts when nothing came for so long"),
+            ConfigurationKey(
+                "source.expect_every", .duration(1_000...31_536_000_000), "",
+                "nothing for longer than this, and the source is told as silent, e.g. \"2h\""),
             ConfigurationKey(
                 "source.complete", .choice(["settle", "marker", "renamed"]), "\"settle\"",
                 "of a drop: when a file is whole; or \"marker\", \"renamed\""),
@@ -235,26 +240,16 @@ enum ConfigurationKeys {
                 "source.format", .table, "", "others: docs/formats.md",
                 example: "{ type = \"csv\", delimiter = \";\", quote = \"\\\"\", header = true, encoding = \"cp1252\" }"
             ),
-            ConfigurationKey("source.format.type", .choice(["csv", "fixed", "jsonl"]), "\"csv\""),
-            ConfigurationKey("source.format.delimiter", .text, "\",\""),
-            ConfigurationKey("source.format.quote", .text, "\"\\\"\""),
-            ConfigurationKey("source.format.header", .flag, "true"),
-            ConfigurationKey("source.format.columns", .texts, ""),
-            ConfigurationKey("source.format.encoding", .text, "\"utf-8\""),
-            ConfigurationKey("source.format.length", .number(1...1_048_576)),
-            ConfigurationKey("source.format.record_type", .text),
-            ConfigurationKey("source.format.counts", .choice(["reject", "warn", "ignore"]), "\"reject\""),
-            ConfigurationKey("source.format.record", .tables),
-            ConfigurationKey("source.format.record.type", .text),
-            ConfigurationKey("source.format.record.role", .choice(["detail", "header", "trailer"]), "\"detail\""),
-            ConfigurationKey("source.format.record.columns", .texts),
-            ConfigurationKey("source.format.record.count", .pairs),
-            ConfigurationKey("source.format.record.sum", .pairs),
+        ]
+
+    private static let sourceMapping =
+        [
             ConfigurationKey(
                 "source.lookup", .pairs, "", "tables for lookup('uom', unit): first column key, second value"),
             ConfigurationKey(
                 "source.units", .text, "",
-                "units of the SKUs: sku,uom,numerator,denominator; quantities become base units"),
+                "to base units, by a [[master]] of units or a file: sku,uom,numerator,denominator"
+            ),
             ConfigurationKey(
                 "source.reasons", .pairs, "", "the WMS's reason codes to canonical ones: { SH = \"sale\" }"),
             ConfigurationKey("source.event", .tables),
@@ -270,10 +265,57 @@ enum ConfigurationKeys {
             ConfigurationKey("source.ignore", .tables),
             ConfigurationKey("source.ignore.when", .expression, "", "", example: "\"code = 'LOGON'\""),
         ]
-        + [
-            "expect_every", "query", "table", "key", "cursor", "ack", "dedupe", "group", "on_delete", "transition",
+
+    private static let laterOfSource =
+        [
+            "query", "table", "key", "cursor", "ack", "dedupe", "group", "on_delete", "transition",
             "topic", "dsn",
         ].map { ConfigurationKey("source.\($0)", .text, isLater: true) }
+
+    private static func formatKeys(of table: String) -> [ConfigurationKey] {
+        [
+            ConfigurationKey("\(table).format.type", .choice(["csv", "fixed", "jsonl"]), "\"csv\""),
+            ConfigurationKey("\(table).format.delimiter", .text, "\",\""),
+            ConfigurationKey("\(table).format.quote", .text, "\"\\\"\""),
+            ConfigurationKey("\(table).format.header", .flag, "true"),
+            ConfigurationKey("\(table).format.columns", .texts, ""),
+            ConfigurationKey("\(table).format.encoding", .text, "\"utf-8\""),
+            ConfigurationKey("\(table).format.length", .number(1...1_048_576)),
+            ConfigurationKey("\(table).format.record_type", .text),
+            ConfigurationKey("\(table).format.counts", .choice(["reject", "warn", "ignore"]), "\"reject\""),
+            ConfigurationKey("\(table).format.record", .tables),
+            ConfigurationKey("\(table).format.record.type", .text),
+            ConfigurationKey("\(table).format.record.role", .choice(["detail", "header", "trailer"]), "\"detail\""),
+            ConfigurationKey("\(table).format.record.columns", .texts),
+            ConfigurationKey("\(table).format.record.count", .pairs),
+            ConfigurationKey("\(table).format.record.sum", .pairs),
+        ]
+    }
+
+    private static let master = masterFile + formatKeys(of: "master") + masterRow
+
+    private static let masterFile =
+        [
+            ConfigurationKey("master", .tables),
+            ConfigurationKey(
+                "master.name", .text, "", "needed: lookup('base_unit', item) finds it in any source",
+                example: "\"base_unit\""),
+            ConfigurationKey(
+                "master.path", .text, "", "needed; may hold *, ? and {yyyyMMdd}: the last file by name counts",
+                example: "\"/srv/wms/export/items_{yyyyMMdd}.csv\""),
+            ConfigurationKey(
+                "master.format", .table, "", "as of a source",
+                example: "{ type = \"csv\", delimiter = \";\", header = true, encoding = \"cp1252\" }"),
+        ]
+
+    private static let masterRow =
+        [
+            ConfigurationKey(
+                "master.key", .expression, "", "needed: an SQL expression, as value; NULL leaves a row out",
+                example: "\"trim(item)\""),
+            ConfigurationKey(
+                "master.value", .expression, "", "or of units: unit, numerator, denominator", example: "\"base_unit\""),
+        ] + ["unit", "numerator", "denominator"].map { ConfigurationKey("master.\($0)", .expression) }
 
     private static let examples: [MappingField: String] = [
         .when: "\"code = 'SH'\"", .id: "\"txn_no\"", .sku: "\"trim(item)\"", .quantity: "\"decimal(qty, ',')\"",

@@ -31,7 +31,8 @@ struct ConfigurationReader {
         agent.finish()
         let page = page(root.table("http"))
         let sourceTables = root.tables("source")
-        let sources = sourceTables.map { source($0, timeZone: timeZone, scratch: dataDirectory) }
+        let masters = masters(root.tables("master"))
+        let sources = sourceTables.map { source($0, masters, timeZone: timeZone, scratch: dataDirectory) }
         if sources.isEmpty { root.problems.add(root.place, "at least one [[source]] is needed") }
         let lanes = weights(root.table("lanes"))
         reportTwins(sourceTables, sources)
@@ -210,7 +211,9 @@ struct ConfigurationReader {
         table.finish()
     }
 
-    private func source(_ table: ConfigurationTable, timeZone: String, scratch: String) -> SourceDefinition {
+    private func source(
+        _ table: ConfigurationTable, _ masters: [MasterDefinition], timeZone: String, scratch: String
+    ) -> SourceDefinition {
         let name = table.required("name")
         if !SiteIdentity.isName(name) { table.wrong("name", "wants letters, digits, '.', '_' and '-', at most 64") }
         let path = resolve(table.required("path"))
@@ -225,7 +228,7 @@ struct ConfigurationReader {
         }
         var mapping = MappingDefinition(
             rules: rules, ignores: ignores, lookups: table.pairs("lookup").mapValues(resolve), reasons: reasons(table))
-        mapping.units = table.text("units").map(resolve)
+        useMasters(masters, table, &mapping)
         var definition = SourceDefinition(
             name: name, path: path, format: format, mapping: mapping, timeZone: zone(table) ?? timeZone)
         definition.scratchDirectory = scratch
@@ -233,6 +236,7 @@ struct ConfigurationReader {
         start(table, &definition)
         definition.linger = table.measure("linger") ?? definition.linger
         definition.flushAfter = table.measure("flush_after")
+        definition.expectEvery = table.measure("expect_every")
         table.finish()
         return definition
     }

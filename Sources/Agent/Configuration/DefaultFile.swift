@@ -38,6 +38,7 @@ package enum DefaultFile {
 
     private static let width = 38
     private static let headings = [
+        "master": "master data that the WMS exports; the file is read anew when a newer one stands still",
         "source.event": "the first rule whose `when` is true applies; all but type are SQL expressions",
         "source.ignore": "records that are knowingly not inventory",
     ]

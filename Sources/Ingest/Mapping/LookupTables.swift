@@ -28,62 +28,115 @@ enum TableFile {
     }
 }
 
-/// The tables of one mapping, each with what its file looked like when it was read: lookup tables, whose first column is
-/// the key and the second the value, and the units of the SKUs.
+/// The tables of one mapping, each with what its file looked like when it was read: lookup tables by key, from CSV files
+/// (first column key, second value) or from master data, and the units of the SKUs.
 final class LookupTables {
     private(set) var tables: [String: [String: String]] = [:]
     private(set) var units: UnitTable?
-    /// Of all rows, for the mapping's version.
+    /// What stands for all rows in the mapping's version.
     private(set) var contents: [String: [[String]]] = [:]
-    private var files: [String: (path: String, stamp: Stamp?)] = [:]
+    private var files: [String: File] = [:]
 
     /// No lookup table has such a name: it holds a space.
     private static let unitsName = "SKU units"
 
+    private enum Origin {
+        case csv(String)
+        case master(MasterFile)
+    }
+
+    private struct File {
+        var origin: Origin
+        var stamp: Stamp?
+        /// A newer state of master data, as the last look saw it.
+        var seen: Stamp?
+        var rows = 0
+    }
+
     private struct Stamp: Equatable {
+        var path: String
         var size: Int64
-        var seconds: Int
-        var nanoseconds: Int
+        var modified: Int64
         var inode: UInt64
     }
 
-    /// `paths`: by table name. Throws `IngestError` for a table that cannot be read.
-    init(_ paths: [String: String], units: String?) throws {
-        for (name, path) in paths { files[name] = (path, nil) }
-        if let units { files[Self.unitsName] = (units, nil) }
-        for name in files.keys { try read(name) }
+    /// None.
+    init() {}
+
+    /// Throws `IngestError` for a table that cannot be read.
+    init(_ definition: MappingDefinition) throws {
+        for (name, path) in definition.lookups { files[name] = File(origin: .csv(path)) }
+        if let units = definition.units { files[Self.unitsName] = File(origin: .csv(units)) }
+        for master in definition.masters {
+            files[master.isUnits ? Self.unitsName : master.name] = File(origin: .master(try MasterFile(master)))
+        }
+        for name in files.keys.sorted() { try read(name) }
     }
 
     private func read(_ name: String) throws {
-        guard let path = files[name]?.path else { return }
-        files[name]?.stamp = Self.stamp(path)
-        let rows = try TableFile.rows(name, path: path)
+        guard let file = files[name] else { return }
+        let stamp = stamp(file)
+        files[name]?.stamp = stamp
+        let rows: [[String]]
+        switch file.origin {
+        case .csv(let path): rows = try TableFile.rows(name, path: path)
+        case .master(let master):
+            rows = try master.rows()
+            // A file that is written now looks like one that lacks the rest.
+            guard rows.count * 2 >= file.rows else {
+                throw IngestError(
+                    "master data \"\(name)\" (\(stamp?.path ?? "")) has \(rows.count) rows, and had \(file.rows)",
+                    hint: "if that is right, restart the agent")
+            }
+        }
         if name == Self.unitsName {
             units = try UnitTable(rows: rows)
         } else {
             let pairs = rows.filter { $0.count >= 2 }.map { ($0[0], $0[1]) }
             tables[name] = Dictionary(pairs, uniquingKeysWith: { _, last in last })
         }
-        contents[name] = rows
+        files[name]?.rows = rows.count
+        contents[name] = if case .master = file.origin { [[Self.hash(rows)]] } else { rows }
+    }
+
+    private static func hash(_ rows: [[String]]) -> String {
+        var text: [UInt8] = []
+        for row in rows { text += row.joined(separator: "\u{1F}").utf8 + [0x1E] }
+        return Digest(sha256: text).hex
     }
 
     /// Reads what changed; a table that cannot be read any more stays as it was. One notice a table.
     func reload() -> [String] {
-        files.sorted { $0.key < $1.key }.compactMap { name, file in
-            guard Self.stamp(file.path) != file.stamp else { return nil }
+        files.keys.sorted().compactMap { name in
+            guard let file = files[name], isDue(name, file) else { return nil }
             do {
                 try read(name)
-                return "table \"\(name)\" was read again: \(contents[name]?.count ?? 0) rows"
+                return "table \"\(name)\" was read again: \(files[name]?.rows ?? 0) rows"
             } catch { return "\(error); what was read before stays" }
         }
     }
 
-    private static func stamp(_ path: String) -> Stamp? {
+    /// Master data is read when two looks in a row see the same new state: it may be written just now.
+    private func isDue(_ name: String, _ file: File) -> Bool {
+        let now = stamp(file)
+        guard now != file.stamp else { return false }
+        guard case .master = file.origin else { return true }
+        files[name]?.seen = now
+        return now != nil && now == file.seen
+    }
+
+    private func stamp(_ file: File) -> Stamp? {
+        let path: String
+        switch file.origin {
+        case .csv(let named): path = named
+        case .master(let master):
+            guard let newest = master.newest() else { return nil }
+            path = newest
+        }
         var status = stat()
         guard stat(path, &status) == 0 else { return nil }
-        return Stamp(
-            size: Int64(status.st_size), seconds: status.st_mtim.tv_sec, nanoseconds: status.st_mtim.tv_nsec,
-            inode: UInt64(status.st_ino))
+        let modified = Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec)
+        return Stamp(path: path, size: Int64(status.st_size), modified: modified, inode: UInt64(status.st_ino))
     }
 }
 

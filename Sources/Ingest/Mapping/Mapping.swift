@@ -49,7 +49,7 @@ package final class Mapping {
         self.site = site
         self.source = source
         self.rules = rules
-        lookups = try LookupTables(definition.lookups, units: definition.units)
+        lookups = try LookupTables(definition)
         connection = try Connection(path: "", mode: .memory)
         zone = LocalTimeReader(try TimeZoneRules(name: timeZone))
         try MappingFunctions.register(on: connection, zone: zone, lookups: lookups, notes: notes)
