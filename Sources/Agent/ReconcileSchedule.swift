@@ -15,8 +15,12 @@ struct ReconcileSchedule {
         next = zone.next(minute: minute, after: now)
     }
 
+    /// Days have 25 hours at most; what lies further ahead was reckoned by a clock that was wrong.
+    private static let furthest: Int64 = 26 * 3_600_000
+
     /// True once a day.
     mutating func isDue(_ now: Timestamp) -> Bool {
+        if next.milliseconds - now.milliseconds > Self.furthest { next = zone.next(minute: minute, after: now) }
         guard now >= next else { return false }
         next = zone.next(minute: minute, after: now)
         return true
