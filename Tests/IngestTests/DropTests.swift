@@ -18,6 +18,26 @@ struct DropTests {
         #expect(skus(try site.drain()) == ["11"])
     }
 
+    @Test(arguments: [DropSettings.Order.name, .modified])
+    func `more files than one look takes are read in order, each once, and an earlier one that comes late too`(
+        order: DropSettings.Order
+    ) throws {
+        site.settings.order = order
+        site.settings.mostAtOnce = 7
+        for number in (101...160).shuffled() {
+            let modified = Date(timeIntervalSince1970: Double(1_000 + number))
+            try site.drop(header + "RC;\(number);1\n", as: "moves-\(number).csv", modified: modified)
+        }
+        let first = skus(try site.read().batch?.records ?? [])
+        #expect(first.count >= 7)
+        let late = Date(timeIntervalSince1970: 1_000)
+        try site.drop(header + "RC;100;1\n", as: "moves-100.csv", modified: late)
+        let all = first + skus(try site.drain())
+        #expect(all.filter { $0 != "100" } == (101...160).map(String.init))
+        #expect(all.count { $0 == "100" } == 1)
+        #expect(skus(try site.drain()).isEmpty)
+    }
+
     @Test func `a date in the name sorts as a date, however it is written`() throws {
         site.pattern = "moves_{ddMMyyyy}.csv"
         try site.drop(header + "RC;later;1\n", as: "moves_01022026.csv")

@@ -20,7 +20,7 @@ struct DropEntry: Equatable {
 
 /// One look at a drop directory.
 struct DropListing {
-    /// In their order, at most `mostEntries`; what was read before is left out.
+    /// In their order, at most `mostAtOnce`; what was read before is left out.
     var entries: [DropEntry] = []
     /// By lower-case name: when each marker was changed last, in nanoseconds since 1970.
     var markers: [String: Int64] = [:]
@@ -28,11 +28,14 @@ struct DropListing {
     var left: [DropEntry] = []
     var isCut = false
 
-    static let mostEntries = 10_000
     private static let mostLeft = 1_000
 
-    /// Nil when the directory cannot be listed; `errno` says why.
-    init?(_ directory: String, pattern: DropPattern, settings: DropSettings, isKnown: (DropEntry) -> Bool) {
+    /// Nil when the directory cannot be listed; `errno` says why. `from`: what sorts before it is passed over unseen, where
+    /// names give the order.
+    init?(
+        _ directory: String, pattern: DropPattern, settings: DropSettings, from: String? = nil,
+        isKnown: (DropEntry) -> Bool
+    ) {
         guard let listing = opendir(directory) else { return nil }
         defer { closedir(listing) }
         let marker: String? = if case .marker(let suffix) = settings.completion { suffix.lowercased() } else { nil }
@@ -46,39 +49,42 @@ struct DropListing {
                 }
                 continue
             }
-            guard !name.hasPrefix("."), let said = pattern.read(name), let status = Self.status("\(directory)/\(name)")
-            else { continue }
-            let found = Self.entry(name, said, status, settings.order)
+            guard !name.hasPrefix("."), let said = pattern.read(name) else { continue }
+            let order = settings.order == .name ? Self.order(name, said) : nil
+            if let order, order.precedesInBytes(from ?? "") || last?.precedesInBytes(order) == true { continue }
+            guard let status = Self.status("\(directory)/\(name)") else { continue }
+            let found = Self.entry(name, said, status, order)
             if !isKnown(found) {
                 entries.append(found)
             } else if left.count < Self.mostLeft {
                 left.append(found)
             }
-            if entries.count >= Self.mostEntries * 2 { cut() }
+            if entries.count >= settings.mostAtOnce * 2 { cut(to: settings.mostAtOnce) }
         }
-        cut()
+        cut(to: settings.mostAtOnce)
     }
 
+    /// Of the entries, once there are too many: what sorts after it is not for this look.
+    private var last: String?
+
     /// The first ones stay: what comes later in the order is seen by a later look.
-    private mutating func cut() {
-        entries.sort { $0.order.utf8.lexicographicallyPrecedes($1.order.utf8) }
-        guard entries.count > Self.mostEntries else { return }
-        entries.removeLast(entries.count - Self.mostEntries)
+    private mutating func cut(to most: Int) {
+        entries.sort { $0.order.precedesInBytes($1.order) }
+        guard entries.count > most else { return }
+        entries.removeLast(entries.count - most)
+        last = entries.last?.order
         isCut = true
     }
 
-    private static func entry(
-        _ name: String, _ said: DropName, _ status: stat, _ order: DropSettings.Order
-    ) -> DropEntry {
+    private static func order(_ name: String, _ said: DropName) -> String {
+        "\(said.date)|\(said.sequence.map { padded($0) } ?? "")|\(name.naturalOrder)"
+    }
+
+    private static func entry(_ name: String, _ said: DropName, _ status: stat, _ order: String?) -> DropEntry {
         let modified = nanoseconds(status)
-        let first =
-            switch order {
-            case .name: said.date + "|" + (said.sequence.map { padded($0) } ?? "")
-            case .modified: padded(modified)
-            }
         return DropEntry(
             name: name, said: said, size: Int64(status.st_size), modified: modified,
-            order: "\(first)|\(name.naturalOrder)")
+            order: order ?? "\(padded(modified))|\(name.naturalOrder)")
     }
 
     /// Sorts as text as it does as a number.

@@ -69,6 +69,7 @@ package final class DropPattern {
             case .parts: read.parts = Int(value)
             }
         }
+        guard tokens.contains(.part) else { return read }
         // From the back, so that no place moves before it is used.
         for (token, place) in zip(tokens, places.dropFirst()).reversed() where token == .part {
             utf8.replaceSubrange(place, with: [UInt8(ascii: "*")])
@@ -91,24 +92,45 @@ struct DropName: Equatable {
     var sequence: Int64?
     var part: Int?
     var parts: Int?
-    /// The same for all files of one export.
+    /// The same for all files of one export; empty: it has no parts.
     var export = ""
 }
 
 extension String {
-    /// Runs of digits padded, so that `stock10` sorts after `stock9`.
+    /// In small letters, runs of digits padded, so that `stock10` sorts after `stock9`.
     var naturalOrder: String {
-        var padded = ""
-        var digits = ""
-        for character in lowercased() + "\u{0}" {
-            if character.isASCII, character.isNumber {
-                digits.append(character)
-                continue
-            }
-            if !digits.isEmpty { padded += String(repeating: "0", count: max(0, 20 - digits.count)) + digits }
-            digits = ""
-            padded.append(character)
+        var padded: [UInt8] = []
+        var digits: [UInt8] = []
+        func flush() {
+            if digits.isEmpty { return }
+            padded.append(contentsOf: repeatElement(UInt8(ascii: "0"), count: max(0, 20 - digits.count)))
+            padded.append(contentsOf: digits)
+            digits.removeAll(keepingCapacity: true)
         }
-        return String(padded.dropLast())
+        for byte in lowercased().utf8 {
+            if (0x30...0x39).contains(byte) {
+                digits.append(byte)
+            } else {
+                flush()
+                padded.append(byte)
+            }
+        }
+        flush()
+        return String(decoding: padded, as: UTF8.self)
+    }
+
+    /// By its bytes, whatever they spell.
+    func precedesInBytes(_ other: String) -> Bool {
+        var (one, other) = (self, other)
+        return one.withUTF8 { one in
+            other.withUTF8 { other in
+                let shared = min(one.count, other.count)
+                guard shared > 0, let a = one.baseAddress, let b = other.baseAddress else {
+                    return one.count < other.count
+                }
+                let order = memcmp(a, b, shared)
+                return order == 0 ? one.count < other.count : order < 0
+            }
+        }
     }
 }

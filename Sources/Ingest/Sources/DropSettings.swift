@@ -20,6 +20,8 @@ package struct DropSettings: Sendable, Equatable {
     package var failed: String?
     /// How long a missing or unfinished file is waited for, in milliseconds.
     package var patience: Int64 = 600_000
+    /// So many files one look keeps at most; the others wait for a later one.
+    package var mostAtOnce = 10_000
     /// Nil: each file reports changes.
     package var full: FullSettings?
 

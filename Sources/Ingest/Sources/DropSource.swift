@@ -231,21 +231,30 @@ package final class DropSource: SourceReader {
         let hasNews = watch.drain() || listedAt == .min
         let due = listedAt == .min ? .min : listedAt + max(Self.lookInterval, listingCost * Self.lookShare)
         let mayBe = listedAt == .min ? .min : listedAt + listingCost * Self.lookShare
-        guard round.monotonic >= due || hasNews && round.monotonic >= mayBe || queue.isEmpty && isCut else { return }
+        let isDue = round.monotonic >= due || hasNews && round.monotonic >= mayBe
+        // More was there than one look takes: what follows is asked for, and what is behind it waits for the next whole look.
+        let rest = isDue || !queue.isEmpty ? nil : cutAt
+        guard isDue || rest != nil else { return }
         let began = beginning.workClock()
-        guard let listing = DropListing(directory, pattern: pattern, settings: settings, isKnown: isKnown) else {
+        guard
+            let listing = DropListing(
+                directory, pattern: pattern, settings: settings, from: rest, isKnown: isKnown)
+        else {
             listedAt = .min
             result.status = "waiting: \(directory): \(String(cString: strerror(errno)))"
             return
         }
-        listingCost = beginning.workClock() - began
-        listedAt = round.monotonic
-        isCut = listing.isCut
+        if rest == nil {
+            listingCost = beginning.workClock() - began
+            listedAt = round.monotonic
+        }
+        cutAt = listing.isCut ? listing.entries.last?.order : nil
         queue.show(listing, monotonic: round.monotonic)
         if chores.isEmpty { try catchUp(listing.left, round.memory) }
     }
 
-    private var isCut = false
+    /// Where the last look was cut off.
+    private var cutAt: String?
     /// Whether the last file that was begun has no end of its last line.
     var endsOpen: Bool?
     /// Name, hash and time of the full export that this batch ends with.
@@ -253,7 +262,7 @@ package final class DropSource: SourceReader {
 
     /// Read before, or left out by the first start, or by what a memory that is gone stood for.
     private func isKnown(_ entry: DropEntry) -> Bool {
-        if !floor.isEmpty, !floor.utf8.lexicographicallyPrecedes(entry.order.utf8) { return true }
+        if !floor.isEmpty, !floor.precedesInBytes(entry.order) { return true }
         return known.contains(Digest(sha256: entry.stamp).prefix8)
     }
 
