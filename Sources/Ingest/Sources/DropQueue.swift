@@ -27,7 +27,7 @@ struct DropQueue {
     private var head = 0
     private var taken: Set<String> = []
     var entries: [DropEntry] { waiting[head...].filter { !taken.contains($0.name) } }
-    /// By name: what it looked like, and since when (monotonic milliseconds).
+    /// By name, where standing still counts: what it looked like, and since when (monotonic milliseconds).
     private var standing: [String: (stamp: String, since: Int64)] = [:]
     private var markers: [String: Int64] = [:]
     /// What is waited for now, each since when.
@@ -47,6 +47,7 @@ struct DropQueue {
         head = 0
         taken = []
         markers = listing.markers
+        guard case .settle = settings.completion else { return }
         var now: [String: (stamp: String, since: Int64)] = [:]
         for entry in waiting {
             let before = standing[entry.name]

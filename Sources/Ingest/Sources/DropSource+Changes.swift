@@ -41,11 +41,11 @@ extension DropSource {
         of content: DropContent, _ round: DropRound, _ result: inout PipelineRead
     ) throws -> Int64? {
         let stored = try round.memory.reads(of: content.hash)
-        let unsaved = ended.filter { $0.hash == content.hash && $0.outcome == .read }
-        guard let name = unsaved.last?.unit.name ?? stored?.name else { return 0 }
-        let when = unsaved.isEmpty ? stored.map { " of \($0.at)" } ?? "" : ""
+        let unsaved = endedReads[content.hash]
+        guard let name = unsaved?.name ?? stored?.name else { return 0 }
+        let when = unsaved == nil ? stored.map { " of \($0.at)" } ?? "" : ""
         let words = "\(content.name) has the same content as \(name)\(when)"
-        if isAccepted(content) { return (stored?.count ?? 0) + Int64(unsaved.count) }
+        if isAccepted(content) { return (stored?.count ?? 0) + (unsaved?.count ?? 0) }
         if name == content.name || definition.mapping.givesIDs {
             result.notices.append("\(words): nothing of it is new")
             finish(content.unit, hash: content.hash, .repeated, chore: choreAfter(content.unit))

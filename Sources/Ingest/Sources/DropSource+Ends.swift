@@ -7,6 +7,7 @@ extension DropSource {
     /// It is done with, as of this batch; `chore` follows its commit.
     func finish(_ unit: DropUnit, hash: String, _ outcome: FileOutcome, chore: DropChore?) {
         ended.append(EndedUnit(unit: unit, hash: hash, outcome: outcome, chore: chore))
+        if outcome == .read { endedReads[hash] = (unit.name, (endedReads[hash]?.count ?? 0) + 1) }
         for entry in unit.entries { known.insert(Digest(sha256: entry.stamp).prefix8) }
         queue.take(unit)
         state.upTo = max(state.upTo, unit.order)
@@ -31,6 +32,7 @@ extension DropSource {
             }
             for one in ended { if let chore = one.chore { chores.append((memory.generation, chore)) } }
             ended.removeAll()
+            endedReads.removeAll()
             lastExport = nil
         }
         state.generation = memory.generation
@@ -70,6 +72,7 @@ extension DropSource {
 
     /// A stop may have come between a commit and what was to follow it.
     func catchUp(_ left: [DropEntry], _ memory: SourceMemory) throws {
+        guard settings.after != .leave || settings.failed != nil else { return }
         for entry in left {
             let unit = DropUnit(entries: [entry])
             let chore: DropChore? =

@@ -39,6 +39,8 @@ package final class DropSource: SourceReader {
     var committedGeneration: Int64 = -1
     /// What this batch brings to its end.
     var ended: [EndedUnit] = []
+    /// Of those that were read, by content: the last one's name, and how many.
+    var endedReads: [String: (name: String, count: Int64)] = [:]
     private var isSettled = false
     private var listedAt: Int64 = .min
     private var listingCost: Int64 = 0
