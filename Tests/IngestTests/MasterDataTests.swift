@@ -59,6 +59,14 @@ struct MasterDataTests {
         #expect(notices.count == 1 && notices[0].contains("items_2.csv") && notices[0].contains("stays"), "\(notices)")
         try export.append("RC;4;1\n")
         #expect(skus(try export.drain(pipeline, at: 5_000)) == ["4"])
+        for name in ["items_1.csv", "items_2.csv"] {
+            try FileManager.default.removeItem(atPath: export.directory + "/" + name)
+        }
+        notices = []
+        for moment in [6_000, 7_000, 8_000, 9_000] as [Int64] {
+            notices += try pipeline.read(maxBytes: 1 << 20, now: Timestamp(milliseconds: 0), monotonic: moment).notices
+        }
+        #expect(notices.count == 1 && notices[0].contains("is not there"), "\(notices)")
     }
 
     @Test func `master data that is not there, or an expression that does not fit it, keeps the source from starting`()

@@ -122,7 +122,7 @@ final class LookupTables {
         guard now != file.stamp else { return false }
         guard case .master = file.origin else { return true }
         files[name]?.seen = now
-        return now != nil && now == file.seen
+        return now == file.seen
     }
 
     private func stamp(_ file: File) -> Stamp? {

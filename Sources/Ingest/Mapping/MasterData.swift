@@ -1,43 +1,62 @@
+import CLinux
+import Glibc
 import Inventory
 import SQLite
 
 /// Finds and reads the file of a `[[master]]`: whole or not at all.
-struct MasterFile {
+final class MasterFile {
     let definition: MasterDefinition
-    private let pattern: DropPattern
+    /// Nil: a plain name.
+    private let pattern: DropPattern?
+    /// What the directory held when it was listed last, and its time of change then, in nanoseconds since 1970.
+    private var listed: (newest: String?, modified: Int64)?
 
     /// More would be a burden to the machine.
     private static let mostRows = 300_000
     private static let piece = 1 << 20
+    /// A directory that changed so recently may change again without its time telling, in nanoseconds.
+    private static let coarse: Int64 = 2_000_000_000
 
     init(_ definition: MasterDefinition) throws {
         self.definition = definition
-        pattern = try DropPattern(definition.path.fileName)
+        let name = definition.path.fileName
+        pattern = name.contains(where: { "*?{".contains($0) }) ? try DropPattern(name) : nil
     }
 
-    /// The path of the file that counts; nil: there is none, or its directory cannot be listed.
-    func newest() -> String? { entry().map { "\(definition.path.directory)/\($0.name)" } }
+    /// The path of the file that counts; nil: there is none, or its directory cannot be listed. A directory that stands
+    /// still is not listed again: it may be a drop directory with 100,000 files.
+    func newest() -> String? {
+        guard let pattern else { return definition.path }
+        var status = stat()
+        guard stat(definition.path.directory, &status) == 0 else { return nil }
+        let modified = Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec)
+        if let listed, listed.modified == modified { return listed.newest }
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME, &now)
+        let newest = last(fitting: pattern)
+        let age = Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec) - modified
+        listed = age > Self.coarse ? (newest, modified) : nil
+        return newest
+    }
 
-    private func entry() -> DropEntry? {
+    private func last(fitting pattern: DropPattern) -> String? {
         var last: DropEntry?
         _ = DropListing(definition.path.directory, pattern: pattern, settings: DropSettings()) { entry in
-            if let known = last, entry.order < known.order { return true }
+            if let known = last, entry.order.precedesInBytes(known.order) { return true }
             last = entry
             return true
         }
-        return last
+        return last.map { "\(definition.path.directory)/\($0.name)" }
     }
 
     /// A row for each record of which no expression is NULL. Throws `IngestError` for a record that cannot be read, or a
     /// trailer that does not fit: half of the master data would make good records rejects.
     func rows() throws -> [[String]] {
-        guard let entry = entry() else {
-            throw IngestError("\(words(definition.path)): no such file is there", hint: "check the path and its rights")
+        guard let path = newest(), let file = TailFile(path: path) else {
+            throw IngestError(
+                "\(words(definition.path)) is not there, or cannot be read", hint: "check the path and its rights")
         }
-        let path = "\(definition.path.directory)/\(entry.name)"
-        guard let file = TailFile(path: path) else {
-            throw IngestError("\(words(path)) cannot be read", hint: "check its rights")
-        }
+        let (size, modified) = (file.size, file.modified)
         let connection = try Self.connection()
         var query: RecordQuery?
         var columns: [String] = []
@@ -64,7 +83,7 @@ struct MasterFile {
                     "\(words(path)) has more than \(Self.mostRows) rows", hint: "export fewer columns or SKUs")
             }
         }
-        guard entry.isStateOf(file) else {
+        guard file.size == size, file.modified == modified else {
             throw IngestError(
                 "\(words(path)) changed while it was read", hint: "write it under another name, then rename it")
         }
