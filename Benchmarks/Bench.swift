@@ -51,6 +51,9 @@ struct Bench: ParsableCommand {
     @Flag(help: "Only what drop directories and full exports cost.")
     var drops = false
 
+    @Flag(help: "Only what decoding and mapping cost.")
+    var decode = false
+
     @Option(help: "Where the figures go as JSON.")
     var json = ".build-release/bench.json"
 
@@ -58,6 +61,10 @@ struct Bench: ParsableCommand {
         guard access(program, X_OK) == 0 else { throw ValidationError("\(program) is not there; run: make release") }
         var table = FigureTable()
         let directory = try Scratch()
+        if decode {
+            try DecodeRates(directory: directory.path).run(into: &table)
+            return print(table.text)
+        }
         if !drops {
             try ContractMeasures(program: program, replayed: replayed, keys: keys, directory: directory.path)
                 .run(into: &table)

@@ -47,6 +47,9 @@ package struct Epoch: Sendable, Hashable, Comparable {
         return Epoch(second: max(now, Timestamp(milliseconds: known.milliseconds + 1_000)), suffix: random)
     }
 
+    /// The second in which it began, by the clock of then; the first of all for the epoch before every other.
+    package var start: Timestamp { Self.start(of: text) ?? .first }
+
     /// Nil unless the text has an epoch's form and a real date.
     private static func start(of text: String) -> Timestamp? {
         let bytes = Array(text.utf8)

@@ -1,7 +1,9 @@
 /// The ledger's stock of one key differs from what a full export of the WMS says.
 package struct StockDrift: Sendable, Equatable {
     package enum Cause: String, Sendable {
+        case inFlight = "in_flight"
         case missingEvent = "missing_event"
+        case duplicateEvent = "duplicate_event"
         case uomFactor = "uom_factor"
         case signError = "sign_error"
         case lotMismatch = "lot_mismatch"
@@ -59,4 +61,9 @@ package protocol StockView {
     func known(after key: StockKey?, limit: Int) throws -> [KnownStock]
     /// Of one SKU, at most 1,000.
     func known(ofSKU sku: String) throws -> [KnownStock]
+    /// What was captured at a moment or later; nil where the journal does not hold all of it, or where it is more than
+    /// `limit` events.
+    func journal(since moment: Timestamp, limit: Int64) throws -> JournalSpan?
+    /// Notes the span's next events, about 2,000 at most, and goes on in it.
+    func read(_ span: inout JournalSpan, into moves: inout StockMoves) throws
 }

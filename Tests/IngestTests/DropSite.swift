@@ -117,6 +117,7 @@ final class DropSite {
 final class LedgerStock: StockView, @unchecked Sendable {
     // One test, one thread.
     var lines: [StockKey: KnownStock] = [:]
+    private var journal: [(at: Timestamp, payload: [UInt8])] = []
 
     func put(_ sku: String, _ location: String, _ figures: [Bucket: String], lot: String = "", touched: Int64 = 0)
         throws
@@ -135,6 +136,72 @@ final class LedgerStock: StockView, @unchecked Sendable {
     }
 
     func known(ofSKU sku: String) throws -> [KnownStock] { lines.values.filter { $0.key.sku == sku } }
+
+    /// An event that was captured when it happened, and changes the stock.
+    func move(_ sku: String, _ location: String, _ deltas: [Bucket: String], at: Timestamp) throws {
+        let key = StockKey(sku: sku, location: location)
+        var line = try #require(lines[key])
+        var draft = try draft(of: .adjusted, sku, at)
+        for (bucket, delta) in deltas {
+            let change = StockChange(key: key, bucket: bucket, delta: try Quantity(delta))
+            draft.changes.append(change)
+            try line.balance.apply(change, rules: InventoryRules())
+        }
+        try note(draft, &line, at)
+    }
+
+    func level(_ sku: String, _ location: String, _ figures: [Bucket: String], at: Timestamp) throws {
+        let key = StockKey(sku: sku, location: location)
+        var line = try #require(lines[key])
+        let level = StockLevel(key: key, buckets: try figures.mapValues { try Quantity($0) })
+        try line.balance.apply(level, rules: InventoryRules())
+        try note(try draft(of: .level, sku, at), &line, at)
+    }
+
+    /// The stock changes, and the journal does not tell of it.
+    func touch(_ sku: String, _ location: String, at: Timestamp) {
+        lines[StockKey(sku: sku, location: location)]?.touchedAt = at
+        lines[StockKey(sku: sku, location: location)]?.balance.version += 1
+    }
+
+    private func draft(of type: EventType, _ sku: String, _ at: Timestamp) throws -> EventDraft {
+        let text = "\(sku) \(journal.count)"
+        let origin = Origin(
+            source: "moves", kind: "tail", object: "moves.csv", position: "0", key: nil,
+            recordHash: Digest(sha256: text))
+        return EventDraft(
+            id: EventID(high: 1, low: UInt64(journal.count)), type: type, sku: sku, origin: origin, occurredAt: at,
+            timeQuality: .exact, capturedAt: at, mappingVersion: "1",
+            traceparent: Traceparent(trace: (1, 2), parent: 3))
+    }
+
+    private func note(_ draft: EventDraft, _ line: inout KnownStock, _ at: Timestamp) throws {
+        line.balance.version += 1
+        line.touchedAt = max(line.touchedAt, at)
+        lines[line.key] = line
+        let site = try #require(SiteIdentity(tenant: "acme", site: "dc-7"))
+        var encoder = EventEncoder(site: site)
+        let epoch = try #require(Epoch("20261101T000000Z-0000"))
+        let payload = encoder.encode(
+            draft, lane: .standard, sequence: Int64(journal.count + 1), epoch: epoch,
+            balances: [BalanceLine(key: line.key, balance: line.balance)])
+        journal.append((at, payload))
+    }
+
+    func journal(since moment: Timestamp, limit: Int64) throws -> JournalSpan? {
+        let first = Int64(journal.firstIndex { $0.at >= moment } ?? journal.count)
+        let epoch = try #require(Epoch("20261101T000000Z-0000"))
+        return JournalSpan(
+            epoch: epoch, after: ByLane { $0 == .standard ? first : 0 },
+            through: ByLane { $0 == .standard ? Int64(journal.count) : 0 })
+    }
+
+    /// One event at a time.
+    func read(_ span: inout JournalSpan, into moves: inout StockMoves) throws {
+        guard span.events > 0 else { return }
+        journal[Int(span.after[.standard])].payload.withUnsafeBytes { moves.note($0) }
+        span.after[.standard] += 1
+    }
 }
 
 /// The levels of a batch as `sku@location=figure`, zero for what is gone; rejects as `!code`.

@@ -108,4 +108,31 @@ struct SourceControlTests {
         #expect(try reader.firstSequence(of: .standard, capturedSince: moment(100)) == 201)
         #expect(try reader.firstSequence(of: .bulk, capturedSince: moment(0)) == 1)
     }
+
+    @Test func `the journal since a moment is told whole or not at all`() throws {
+        let temporary = try TemporaryOutbox()
+        let outbox = try temporary.open { $0.keepMilliseconds = 10 * 60_000 }
+        func moment(_ minutes: Int64) -> Timestamp {
+            Timestamp(milliseconds: temporary.now.milliseconds + minutes * 60_000)
+        }
+        for page in 1...20 { try temporary.fill(outbox, 10, from: page * 10 + 1, at: moment(Int64(page))) }
+        let reader = try outbox.reader()
+        #expect(try reader.journal(since: moment(-1), limit: 1_000) == nil, "the epoch began later")
+        #expect(try reader.journal(since: moment(5), limit: 100) == nil, "it is more")
+        #expect(try reader.journal(since: moment(90), limit: 100)?.events == 0)
+        var span = try #require(try reader.journal(since: moment(5), limit: 200))
+        #expect(span.events == 160)
+        var moves = StockMoves()
+        while span.events > 0 { try reader.read(&span, into: &moves) }
+        moves.sort()
+        let key = StockKey(sku: "A", location: "L")
+        let version = try #require(try reader.known(key)?.balance.version)
+        #expect(version == 200)
+        #expect(moves.path(of: key, to: version)?.count == 160)
+        #expect(moves.path(of: key, to: 201) == nil)
+        try outbox.acknowledge([.standard: 200])
+        #expect(try outbox.prune(now: moment(20)) > 0)
+        #expect(try reader.journal(since: moment(5), limit: 1_000) == nil, "what is pruned may have been of then")
+        #expect(try reader.journal(since: moment(15), limit: 1_000)?.events == 60)
+    }
 }

@@ -37,9 +37,14 @@ extension DropSource {
                 "waiting: what happened up to \(Timestamp(milliseconds: checking.asOf)) may still be on its way"
             return
         }
-        let pass = try CheckPass(
-            view: view, memory: round.memory,
-            comparison: StockComparison(buckets: mappedBuckets, asOf: Timestamp(milliseconds: checking.asOf)))
+        var journal = try openedJournal ?? JournalLook(view, asOf: checking.asOf, lastAsOf: lastChecked(round.memory))
+        let isGathering = try journal.goOn(view)
+        openedJournal = journal
+        if isGathering { return start(.checking) }
+        let comparison = StockComparison(
+            buckets: mappedBuckets, asOf: Timestamp(milliseconds: checking.asOf), moves: journal.moves,
+            unused: rules.unused)
+        let pass = try CheckPass(view: view, memory: round.memory, comparison: comparison)
         let found =
             checking.isSecondPass
             ? try pass.ledgerKeys(after: checking.after, limit: Self.pageKeys)
@@ -63,9 +68,16 @@ extension DropSource {
         try endCheck(checking, round, &result)
     }
 
+    /// The time of the export that was checked last, in milliseconds since 1970.
+    private func lastChecked(_ memory: SourceMemory) throws -> Int64? {
+        let parts = try memory.text("checked")?.split(separator: "\u{1F}", omittingEmptySubsequences: false)
+        return parts.flatMap { $0.count > 1 ? Int64($0[1]) : nil }
+    }
+
     private func endCheck(_ checking: DropState.Checking, _ round: DropRound, _ result: inout PipelineRead) throws {
         state.checking = nil
         openedStock = nil
+        openedJournal = nil
         let drifting = try round.memory.connection.integer("SELECT count(*) FROM drifts")
         let words = [
             checking.export, "\(checking.asOf)", "\(round.now.milliseconds)", "\(checking.compared)",
@@ -88,13 +100,13 @@ extension DropSource {
         case .baseline(let level):
             checking.baselines += 1
             records.append(record(of: level, telling(checking, generation), round.now))
-        case .drift(let drift) where checking.isFix:
-            let figures = drift.figures.map { ($0.bucket, $0.actual) }
-            let level = StockLevel(key: key, buckets: Dictionary(uniqueKeysWithValues: figures))
-            records.append(record(of: level, telling(checking, generation), round.now))
+        case .drift(let drift, let fix) where checking.isFix && drift.cause != .inFlight:
+            records.append(record(of: fix, telling(checking, generation), round.now))
             try pass.forget(key)
-        case .drift(var drift):
-            drift.cause = try pass.cause(of: drift, factors: mapping.factors(ofSKU: key.sku))
+        case .drift(var drift, _):
+            if drift.cause != .inFlight {
+                drift.cause = try pass.cause(of: drift, factors: mapping.factors(ofSKU: key.sku))
+            }
             let isNews = try pass.note(drift, export: checking.export, generation: generation, now: round.now)
             if isNews { records.append(record(of: drift, checking, round.now)) }
         }
@@ -174,11 +186,16 @@ struct CheckPass {
     func cause(of drift: StockDrift, factors: [(numerator: Int64, denominator: Int64)]) throws -> StockDrift.Cause {
         let known = try view.known(ofSKU: drift.key.sku)
         let ledger = Dictionary(uniqueKeysWithValues: known.map { ($0.key, figures(of: $0.balance)) })
+        let version = known.first { $0.key == drift.key }?.balance.version
+        let moves = version.flatMap { comparison.moves?.path(of: drift.key, to: $0) } ?? []
         let last = try memory.rowsGeneration
         let before = try RowSums(memory.connection, before: last).figures(of: drift.key.joined)
         return DriftCause(
             export: try figures(ofSKU: drift.key.sku), ledger: ledger, factors: factors,
-            before: before.isEmpty ? nil : before
+            before: before.isEmpty ? nil : before,
+            moves: moves.filter { move in
+                comparison.isEffective(move) && (move.bucket.map(comparison.buckets.contains) ?? false)
+            }
         ).cause(of: drift)
     }
 

@@ -18,6 +18,7 @@ package final class DropSource: SourceReader {
     let definition: SourceDefinition
     let settings: DropSettings
     let site: SiteIdentity
+    let rules: InventoryRules
     let mapping: Mapping
     let directory: String
     private let pattern: DropPattern
@@ -28,6 +29,8 @@ package final class DropSource: SourceReader {
     private var isFirstLook: Bool
     private var openedMemory: SourceMemory?
     var openedStock: (any StockView)?
+    /// Gathered anew by each check.
+    var openedJournal: JournalLook?
     var queue: DropQueue
     /// Hashed stamps of the files that are not to be read again.
     var known: Set<UInt64> = []
@@ -71,6 +74,7 @@ package final class DropSource: SourceReader {
     ) throws {
         self.definition = definition
         self.site = site
+        self.rules = rules
         self.beginning = beginning
         name = definition.name
         settings = definition.drop ?? DropSettings()
