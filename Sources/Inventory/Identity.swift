@@ -46,6 +46,21 @@ package struct RecordIdentity: Sendable, Hashable {
         self.isTracked = isTracked
     }
 
+    /// `lineage:offset`, as a record is known that has no id of its own; in one piece, since there is one for each record.
+    package static func text(lineage: String, offset: Int64) -> String {
+        let width = decimalWidth(offset.magnitude)
+        let length = lineage.utf8.count
+        return String(unsafeUninitializedCapacity: length + 2 + width) { buffer in
+            guard let out = buffer.baseAddress else { return 0 }
+            _ = buffer.update(fromContentsOf: lineage.utf8)
+            out[length] = UInt8(ascii: ":")
+            let sign = offset < 0 ? 1 : 0
+            if sign == 1 { out[length + 1] = UInt8(ascii: "-") }
+            out.putDecimal(offset.magnitude, width: width, at: length + 1 + sign)
+            return length + 1 + sign + width
+        }
+    }
+
     /// 16 bytes of SHA-256 over the text.
     package var hash: (UInt64, UInt64) { Digest(sha256: text).prefix16 }
 }

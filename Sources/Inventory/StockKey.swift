@@ -22,7 +22,9 @@ package struct StockKey: Hashable, Sendable, Comparable {
             && !Self.holdsSeparator(owner)
     }
 
-    private static func holdsSeparator(_ text: String) -> Bool { text.utf8.contains(0x1F) }
+    private static func holdsSeparator(_ text: String) -> Bool {
+        text.utf8.withContiguousStorageIfAvailable { $0.contains(0x1F) } ?? text.utf8.contains(0x1F)
+    }
 
     package static func == (a: StockKey, b: StockKey) -> Bool {
         a.sku.hasBytes(of: b.sku) && a.location.hasBytes(of: b.location) && a.lot.hasBytes(of: b.lot)

@@ -19,9 +19,8 @@ final class AgentSite {
     deinit { try? FileManager.default.removeItem(atPath: directory) }
 
     func append(_ lines: [String], to file: String = "moves.csv") throws {
-        let path = directory + "/" + file
-        let before = (try? Data(contentsOf: URL(fileURLWithPath: path))) ?? Data()
-        try (before + Data(lines.map { $0 + "\n" }.joined().utf8)).write(to: URL(fileURLWithPath: path))
+        // Written anew, the file would be seen empty for a moment, and be read again from its beginning.
+        try FileBytes.append(Array(lines.map { $0 + "\n" }.joined().utf8), to: directory + "/" + file)
     }
 
     /// The demo's configuration, changed.

@@ -250,7 +250,11 @@ final class ScriptedBroker: Sendable {
         Thread.detachNewThread {
             while true {
                 let client = Loopback.accept(listener)
-                guard client >= 0 else { return }
+                guard client >= 0 else {
+                    // Here, where nobody accepts on it any more: its number may be somebody else's from now on.
+                    close(listener)
+                    return
+                }
                 var buffer = [UInt8](repeating: 0, count: 4_096)
                 _ = recv(client, &buffer, buffer.count, 0)
                 _ = send(client, bytes, bytes.count, Int32(MSG_NOSIGNAL))
@@ -261,8 +265,5 @@ final class ScriptedBroker: Sendable {
         }
     }
 
-    func stop() {
-        shutdown(listener, Int32(SHUT_RDWR))
-        close(listener)
-    }
+    func stop() { shutdown(listener, Int32(SHUT_RDWR)) }
 }

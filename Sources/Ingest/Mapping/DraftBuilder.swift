@@ -11,16 +11,23 @@ struct DraftBuilder {
     let reasons: [String: String]
     let units: UnitTable?
 
+    /// Adds the event; made where it stays, since it is copied at a price.
     func build(
-        id: EventID, traceparent: Traceparent, origin: Origin, capturedAt: Timestamp, mappingVersion: String
-    ) throws -> EventDraft {
+        _ event: (id: EventID, traceparent: Traceparent), origin: Origin, capturedAt: Timestamp,
+        mappingVersion: String, into drafts: inout [EventDraft]
+    ) throws {
         guard let sku = fields[.sku] else { throw InventoryError(code: "sku", message: "the mapping gives no sku") }
         let from = try key(sku: sku, .location, .lot, .owner)
         let occurredAt = fields.occurredAt
-        var draft = EventDraft(
-            id: id, type: type, sku: sku, origin: origin, occurredAt: occurredAt ?? capturedAt,
-            timeQuality: occurredAt == nil ? .captured : timeQuality, capturedAt: capturedAt,
-            mappingVersion: mappingVersion, traceparent: traceparent)
+        drafts.append(
+            EventDraft(
+                id: event.id, type: type, sku: sku, origin: origin, occurredAt: occurredAt ?? capturedAt,
+                timeQuality: occurredAt == nil ? .captured : timeQuality, capturedAt: capturedAt,
+                mappingVersion: mappingVersion, traceparent: event.traceparent))
+        try fill(&drafts[drafts.count - 1], sku, from)
+    }
+
+    private func fill(_ draft: inout EventDraft, _ sku: String, _ from: StockKey) throws {
         draft.gtin = fields[.gtin]
         let factor = try factor(sku)
         let quantity = try fields[.quantity].map { text throws(InventoryError) in try amount(text, factor) }
@@ -29,7 +36,7 @@ struct DraftBuilder {
                 value: $0, unit: factor?.base ?? fields[.uom], originalValue: factor == nil ? nil : fields[.quantity],
                 originalUnit: factor == nil ? nil : fields[.uom])
         }
-        draft.changes = try movement(from, sku: sku, quantity: quantity).changes(rules: rules)
+        draft.changes = try movement(from, quantity).changes(rules: rules)
         if type == .level { draft.levels = [StockLevel(key: from, buckets: try levels(factor))] }
         if type == .counted { draft.count = try count(from, factor) }
         draft.reason = fields[.reason].map { own in
@@ -46,7 +53,6 @@ struct DraftBuilder {
             Document(type: fields[.documentType] ?? "other", number: $0, line: fields[.documentLine])
         }
         draft.correlationID = fields[.correlation] ?? fields[.document]
-        return draft
     }
 
     /// Of a record that says what there is, not what happened; `key` is set as soon as it is known.
@@ -68,27 +74,36 @@ struct DraftBuilder {
         return try factor?.apply(to: amount) ?? amount
     }
 
-    private func movement(_ from: StockKey, sku: String, quantity: Quantity?) throws -> Movement {
-        var to = try key(sku: fields[.toSKU] ?? sku, .toLocation, .toLot, .toOwner)
-        if to.location.isEmpty { to.location = from.location }
-        if to.lot.isEmpty { to.lot = from.lot }
-        if to.owner.isEmpty { to.owner = from.owner }
-        var movement = Movement(type: type, from: from, to: to, quantity: quantity)
+    private func movement(_ from: StockKey, _ quantity: Quantity?) throws -> Movement {
+        var movement = Movement(type: type, from: from, to: try target(from), quantity: quantity)
         if let name = fields[.bucket] { movement.bucket = try bucket(name) }
         movement.toBucket = try fields[.toBucket].map(bucket)
         movement.original = reversedType
         return movement
     }
 
-    private func key(sku: String, _ location: MappingField, _ lot: MappingField, _ owner: MappingField) throws
-        -> StockKey
-    {
-        let key = StockKey(
-            sku: sku, location: fields[location] ?? "", lot: fields[lot] ?? "", owner: fields[owner] ?? "")
+    /// Where nothing else is named, all stays as it was.
+    private func target(_ from: StockKey) throws -> StockKey {
+        let (sku, location, lot, owner) = (fields[.toSKU], fields[.toLocation], fields[.toLot], fields[.toOwner])
+        if sku == nil, location == nil, lot == nil, owner == nil { return from }
+        return try valid(
+            StockKey(
+                sku: sku ?? from.sku, location: location ?? from.location, lot: lot ?? from.lot,
+                owner: owner ?? from.owner))
+    }
+
+    private func valid(_ key: StockKey) throws -> StockKey {
         guard key.isValid else {
             throw InventoryError(code: "stock_key", message: "a field of the stock key holds the separator 0x1F")
         }
         return key
+    }
+
+    private func key(sku: String, _ location: MappingField, _ lot: MappingField, _ owner: MappingField) throws
+        -> StockKey
+    {
+        try valid(
+            StockKey(sku: sku, location: fields[location] ?? "", lot: fields[lot] ?? "", owner: fields[owner] ?? ""))
     }
 
     private func bucket(_ name: String) throws -> Bucket {

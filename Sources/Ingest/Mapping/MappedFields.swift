@@ -5,12 +5,14 @@ import SQLite
 struct MappedFields {
     private var texts = [String?](repeating: nil, count: MappingField.allCases.count)
     private(set) var occurredAt: Timestamp?
+    private var filled: [MappingField] = []
 
     subscript(field: MappingField) -> String? { texts[field.rawValue] }
 
     /// Takes the row's columns in the order of `fields`.
     mutating func read(_ row: Statement, _ fields: [MappingField]) throws(InventoryError) {
-        for index in texts.indices { texts[index] = nil }
+        for field in filled { texts[field.rawValue] = nil }
+        filled = fields
         occurredAt = nil
         for (column, field) in fields.enumerated() {
             let column = Int32(column)
@@ -18,7 +20,8 @@ struct MappedFields {
             if field == .occurredAt {
                 occurredAt = try Self.moment(row, column)
             } else {
-                texts[field.rawValue] = row.text(column).flatMap { $0.isEmpty ? nil : $0 }
+                guard let text = row.text(column), !text.isEmpty else { continue }
+                texts[field.rawValue] = text
             }
         }
     }

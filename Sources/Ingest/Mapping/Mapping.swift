@@ -32,12 +32,20 @@ package final class Mapping {
     /// Eight hex digits over everything that decides what a record becomes.
     package private(set) var version: String
 
-    private struct CompiledRule {
-        var rule: EventRule
-        var fields: [MappingField]
+    /// A class, since it is taken up for each record.
+    private final class CompiledRule {
+        let rule: EventRule
+        let fields: [MappingField]
         /// Only for one that may apply after another.
-        var also: RecordQuery?
-        var select: RecordQuery
+        let also: RecordQuery?
+        let select: RecordQuery
+
+        init(rule: EventRule, fields: [MappingField], also: RecordQuery?, select: RecordQuery) {
+            self.rule = rule
+            self.fields = fields
+            self.also = also
+            self.select = select
+        }
     }
 
     package init(
@@ -137,10 +145,8 @@ package final class Mapping {
             let origin = Origin(
                 source: source, kind: kind, object: object, position: String(record.offset), key: fields[.id],
                 recordHash: hash)
-            drafts.append(
-                try builder(rule).build(
-                    id: derived.id, traceparent: derived.traceparent, origin: origin, capturedAt: capturedAt,
-                    mappingVersion: version))
+            try builder(rule).build(
+                derived, origin: origin, capturedAt: capturedAt, mappingVersion: version, into: &drafts)
         }
         return .events(drafts)
     }

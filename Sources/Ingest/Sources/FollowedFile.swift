@@ -20,6 +20,9 @@ final class FollowedFile {
     /// What its format had to say since the last look.
     private var notices: [String] = []
     private var decoder: any RecordDecoder
+    private let ends: Framing
+    /// The decoder's, once they are known.
+    private var columns: [String]?
     private var lastSize: Int64
     private var hole: (offset: Int64, since: Int64)?
     private var holePatience = usualHolePatience
@@ -34,6 +37,8 @@ final class FollowedFile {
         self.file = file
         self.position = position
         decoder = try format.decoder(resuming: position.decoderState)
+        ends = decoder.framing
+        columns = decoder.columns
         lastGrowth = monotonic
         lastSize = file.size
     }
@@ -147,8 +152,6 @@ final class FollowedFile {
         return start
     }
 
-    private var ends: Framing { decoder.framing }
-
     /// What has no newline: waits, is the last line, or is too long.
     private func finish(
         _ bytes: [UInt8], isFinal: Bool, _ reader: RecordReader, _ records: inout [CapturedRecord]
@@ -191,7 +194,8 @@ final class FollowedFile {
     private func take(_ line: RawLine, _ reader: RecordReader) throws -> CapturedRecord? {
         if ends.holdsNUL(line.bytes) { return reject(line.offset, line.bytes, "nul", "the line holds NUL bytes") }
         let item = decoder.decode(line)
-        if let columns = decoder.columns { try reader.mapping.compile(columns: columns) }
+        if columns == nil { columns = decoder.columns }
+        if let columns { try reader.mapping.compile(columns: columns) }
         switch item {
         case nil: return nil
         case .reject(let offset, let bytes, let reason): return reject(offset, bytes, reason.code, reason.message)
@@ -201,7 +205,8 @@ final class FollowedFile {
         case .record(let record):
             if position.lineage.isEmpty { nameLineage(record) }
             return reader.mapping.map(
-                record, fallbackIdentity: "\(position.lineage):\(record.offset)", object: file.name,
+                record, fallbackIdentity: RecordIdentity.text(lineage: position.lineage, offset: record.offset),
+                object: file.name,
                 capturedAt: reader.now)
         }
     }

@@ -4,6 +4,9 @@ import Inventory
 struct RecordStream {
     private let file: TailFile
     private var decoder: any RecordDecoder
+    private let ends: Framing
+    /// The decoder's, once they are known.
+    private var columns: [String]?
     private var buffer: [UInt8] = []
     /// In the file, of `buffer`'s first byte.
     private var start: Int64 = 0
@@ -20,9 +23,14 @@ struct RecordStream {
     init(_ file: TailFile, format: FormatDefinition) throws {
         self.file = file
         decoder = try format.decoder()
+        ends = decoder.framing
+        columns = decoder.columns
     }
 
-    private func give(_ item: DecodedItem, _ body: Body) throws { try body(item, decoder.columns ?? []) }
+    private mutating func give(_ item: DecodedItem, _ body: Body) throws {
+        if columns == nil { columns = decoder.columns }
+        try body(item, columns ?? [])
+    }
 
     /// Gives what the next at least `bytes` hold; false after the end.
     mutating func read(bytes: Int, _ body: Body) throws -> Bool {
@@ -32,9 +40,9 @@ struct RecordStream {
     }
 
     private mutating func step(_ body: Body) throws {
-        while let end = buffer.withUnsafeBytes({ decoder.framing.end(in: $0, from: place) }) {
-            let line = RawLine(offset: start + Int64(place), bytes: decoder.framing.trimmed(buffer[place..<end]))
-            place = end + decoder.framing.separator
+        while let end = buffer.withUnsafeBytes({ ends.end(in: $0, from: place) }) {
+            let line = RawLine(offset: start + Int64(place), bytes: ends.trimmed(buffer[place..<end]))
+            place = end + ends.separator
             try take(line, body)
         }
         if isAtEnd { return try finish(body) }
@@ -42,7 +50,7 @@ struct RecordStream {
     }
 
     private mutating func take(_ line: RawLine, _ body: Body) throws {
-        if decoder.framing.holdsNUL(line.bytes) {
+        if ends.holdsNUL(line.bytes) {
             return try give(.reject(line, "nul", "the line holds NUL bytes"), body)
         }
         if let item = decoder.decode(line) { try give(item, body) }
@@ -68,8 +76,8 @@ struct RecordStream {
             start += Int64(buffer.count)
             buffer = file.read(at: start, most: Self.pieceBytes)
             if buffer.isEmpty { return }
-            guard let end = buffer.withUnsafeBytes({ decoder.framing.end(in: $0, from: 0) }) else { continue }
-            place = end + decoder.framing.separator
+            guard let end = buffer.withUnsafeBytes({ ends.end(in: $0, from: 0) }) else { continue }
+            place = end + ends.separator
             return
         }
     }
@@ -79,11 +87,11 @@ struct RecordStream {
         let rest = RawLine(offset: start + Int64(place), bytes: buffer[min(place, buffer.count)...])
         place = buffer.count
         if !rest.bytes.isEmpty {
-            if let length = decoder.framing.length {
+            if let length = ends.length {
                 let words = "the file ends after \(rest.bytes.count) of a record's \(length) bytes"
                 return try give(.reject(rest, "truncated", words), body)
             }
-            try take(RawLine(offset: rest.offset, bytes: decoder.framing.trimmed(rest.bytes)), body)
+            try take(RawLine(offset: rest.offset, bytes: ends.trimmed(rest.bytes)), body)
         }
         if decoder.pendingOffset != nil {
             try give(.reject(rest, "quote", "a quote is open where the file ends"), body)
