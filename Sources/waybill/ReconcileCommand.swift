@@ -7,8 +7,9 @@ struct ReconcileCommand: ParsableCommand {
         commandName: "reconcile",
         abstract: "Show where the ledger's stock differs from the WMS's own full export; compare again, or mend it.",
         discussion: """
-            A source with checks = "LEDGER" compares each export as of its own time; keys touched since are left out.
-            --fix makes what differs what the export says, as stock.level events. Exit 1 while anything differs.
+            A source with checks = "LEDGER" compares each export with the stock as it stood at the export's own time.
+            --fix makes what differs what the export says and what moved since, as stock.level events; what is in_flight
+            stays. Exit 1 while anything differs.
 
             Examples:
               waybill reconcile
@@ -21,7 +22,7 @@ struct ReconcileCommand: ParsableCommand {
     @Argument(help: "The source that checks; default: all.")
     var source: String?
 
-    @Flag(help: "Compare the last export with the stock as it is now, first.")
+    @Flag(help: "Compare the last export once more, first.")
     var check = false
 
     @Flag(help: "Make what differs what the export says.")
@@ -65,8 +66,13 @@ struct ReconcileCommand: ParsableCommand {
         if documents.contains(where: { $0.drifting > 0 }) { throw Exit.failed }
     }
 
+    private var target: String { "/v1/reconcile?" + query([("name", source)]) }
+
     private func documents() throws -> [ReconcileDocument] {
-        try asking { try control.client.get(ReconcileList.self, "/v1/reconcile?" + query([("name", source)])) }.sources
+        try control.order(
+            ReconcileList.self, target, method: "GET", otherwise: "no comparison can be shown",
+            "see how it stands: waybill sources"
+        ).sources
     }
 
     /// False after a dry run.
@@ -89,7 +95,9 @@ struct ReconcileCommand: ParsableCommand {
 
     private func waitForCheck(of source: String, after before: String?) throws {
         var waited: Int32 = 0
-        while try documents().first?.checkedAt == before {
+        // It may not answer while a large export is compared.
+        func answer() -> String? { (try? control.client.get(ReconcileList.self, target))?.sources.first?.checkedAt }
+        while [nil, before].contains(answer()) {
             guard waited < Self.patience else {
                 printError("the comparison goes on; see later: waybill reconcile \(source)")
                 return
@@ -108,7 +116,7 @@ struct ReconcileCommand: ParsableCommand {
         printLine(control.style.heading("\(document.source) checks \(document.checks)"))
         printLine(padded("export", 13) + "\(visible(export)), as of \(asOf)")
         printLine(padded("compared", 13) + "\(document.compared) keys, at \(checkedAt)")
-        printLine(padded("left", 13) + "\(document.left) touched too lately to be compared")
+        printLine(padded("left", 13) + "\(document.left) touched lately, and the journal does not tell how")
         printLine(padded("baselines", 13) + "\(document.baselines) that the ledger did not know")
         let differing = "\(document.drifting) keys"
         printLine(

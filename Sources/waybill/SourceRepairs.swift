@@ -125,11 +125,13 @@ struct SourceChange: ParsableArguments {
 }
 
 extension ControlOptions {
-    /// Posts an order; what the agent refuses is said in three lines, with exit 5.
-    func order<T: Decodable>(_ type: T.Type, _ target: String, otherwise what: String, _ remedy: String) throws -> T {
+    /// Posts an order, or asks; what the agent refuses is said in three lines, with exit 5.
+    func order<T: Decodable>(
+        _ type: T.Type, _ target: String, method: String = "POST", otherwise what: String, _ remedy: String
+    ) throws -> T {
         let lines = try asking { () -> [String] in
             var lines: [String] = []
-            try client.each(target, method: "POST") { lines.append($0) }
+            try client.each(target, method: method) { lines.append($0) }
             return lines
         }
         let data = Data((lines.first ?? "").utf8)

@@ -10,9 +10,10 @@ struct SourcesCommand: ParsableCommand {
             Examples:
               waybill sources
               waybill sources moves
+              waybill sources files stock
               waybill sources pause moves
             """,
-        subcommands: [Show.self, Accept.self, Reject.self, Pause.self, Resume.self, Rewind.self],
+        subcommands: [Show.self, Files.self, Accept.self, Reject.self, Pause.self, Resume.self, Rewind.self],
         defaultSubcommand: Show.self)
 
     struct Show: ParsableCommand {

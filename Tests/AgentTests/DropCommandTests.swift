@@ -57,6 +57,18 @@ import Testing
         #expect(try wait { try run(["stock", "1002", "--json"], site).out.contains(#""unrestricted":"0""#) })
         #expect(try run(["audit"], site).out.contains("accepted stock_2.csv"))
         #expect(try run(["sources", "accept", "stock", "--yes"], site).code == 5)
+        try drop(["1001;A;6"], as: "Stock_0.csv", site)
+        #expect(try wait { try run(["sources", "files", "stock"], site).out.contains("refused") })
+        let files = try run(["sources", "files", "stock"], site)
+        let names = files.out.split(separator: "\n").map {
+            $0.split(separator: " ").prefix(3).suffix(2).joined(separator: " ")
+        }
+        #expect(names == ["refused Stock_0.csv", "read stock_2.csv", "read stock_1.csv"], "\(files)")
+        #expect(files.out.contains("older"), "\(files)")
+        let refused = try run(["sources", "files", "stock", "--not-read", "--name", "STOCK_", "--json"], site)
+        #expect(refused.out.contains(#""name":"Stock_0.csv""#) && !refused.out.contains("stock_2"), "\(refused)")
+        #expect(try run(["sources", "files", "moves"], site).code == 5)
+        #expect(try run(["sources", "files", "nobody"], site).code == 5)
     }
 
     @Test func `an export that checks the ledger tells what differs, as words, CSV and JSON, and a fix mends it`()
@@ -69,7 +81,7 @@ import Testing
         #expect(try run(["reconcile"], site).out.contains("no export was compared yet"))
         // The ledger touched the key just now: nobody can tell yet.
         try drop(["1001;W1-B1;9"], as: "stock_1.csv", site, age: 120)
-        #expect(try wait { try run(["reconcile"], site).out.contains("1 touched too lately") })
+        #expect(try wait { try run(["reconcile"], site).out.contains("1 touched lately") })
         // Its time lies ahead of the touch by more than the margin only for a clock that goes on; a key that was never
         // touched is compared at once.
         try drop(["1001;W1-B1;9", "2002;W1-B1;3"], as: "stock_2.csv", site, age: 110)

@@ -22,7 +22,33 @@ struct FormatPipelineTests {
             name: "JSON lines", format: definition(.jsonl, ["code", "sku", "qty"]),
             bytes: Array("{\"sku\":\"A\\u002d1\",\"qty\":1}\n\n{]\n{\"sku\":\"C\",\"qty\":2.5}\n".utf8),
             skus: ["A-1", "!json", "C"]),
+        Written(
+            name: "titles, a page's end and a footer", format: titled,
+            bytes: Array("Stock list;\"of\n\ncode;sku;qty\nRC;A-1;1\n# page 2\nRC;\"B\n# 2\";2\nSUM;2 rows\n".utf8),
+            skus: ["A-1", "B\n# 2"]),
     ]
+
+    private static var titled: FormatDefinition {
+        var format = definition(.csv, [])
+        format.delimiter = UInt8(ascii: ";")
+        format.skippedLines = 2
+        format.ignoredLines = ["#", "SUM;"]
+        return format
+    }
+
+    @Test func `a file that ends within its titles is told, and a reject of its first line can be read again`() throws {
+        let export = try Export()
+        try export.append(bytes: Array("Stock list\n".utf8))
+        let reader = try pipeline(export, Written(name: "", format: Self.titled, bytes: [], skus: []))
+        #expect(try export.drain(reader).isEmpty)
+        try export.rename(to: "moves.csv-20260102")
+        try export.append(bytes: Array("x\ny\ncode;sku;qty\nRC;A;many\n".utf8))
+        let records = try export.drain(reader, at: 600_000)
+        #expect(skus(records) == ["!truncated", "!quantity"])
+        let again = try reader.remap(
+            Array("RC;A;3".utf8), identity: "i", position: "moves.csv:0", now: Timestamp(milliseconds: 0))
+        #expect(skus([again]) == ["A"])
+    }
 
     private func pipeline(_ export: Export, _ written: Written) throws -> SourcePipeline {
         try export.pipeline {

@@ -126,6 +126,10 @@ struct MappingTests {
     @Test(arguments: [
         ("local_time(at, 'yyyy-MM-dd')", "2026-07-15", "2026-07-14T22:00:00.000Z", TimeQuality.dateOnly),
         ("utc_time(at, 'yyyy-MM-dd HH:mm')", "2026-07-15 12:30", "2026-07-15T12:30:00.000Z", .exact),
+        ("utc_time(at, 'dd.MM.yy HH:mm')", "15.07.26 12:30", "2026-07-15T12:30:00.000Z", .exact),
+        ("utc_time(at, 'CyyMMddHHmm')", "12607151230", "2026-07-15T12:30:00.000Z", .exact),
+        ("utc_time(at, 'CyyMMddHHmm')", "09912312359", "1999-12-31T23:59:00.000Z", .exact),
+        ("utc_time(at, 'dd.MM.yy')", "15.07.2026", "!time", nil),
         ("at", "2026-07-15T12:30:00+02:00", "2026-07-15T10:30:00.000Z", .exact), ("at", "20260715", "!time", nil),
     ])
     func `a time says how well it is known`(sql: String, text: String, wanted: String, quality: TimeQuality?) throws {

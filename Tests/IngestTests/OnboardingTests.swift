@@ -98,6 +98,17 @@ struct OnboardingTests {
         #expect(proposal.rules[0].fields.first { $0.field == .sku }?.todo == "a guess, by its values")
     }
 
+    @Test func `titles before the header and footers behind the last record are found`() throws {
+        let rows = (0..<12).map { "\(1000 + $0);A-\($0);\($0);2\($0 % 7).11.26\n" }.joined()
+        let titles = "Bestandsliste vom 26.11.2026\nMandant;07\n\n"
+        let found = try sketch(titles + "Artikel;Lagerplatz;Menge;Datum\n" + rows + "Summe;66\nEnde der Liste\n")
+        #expect(found.format.skippedLines == 3 && found.format.ignoredLines == ["Summe", "Ende"])
+        #expect(found.records == 12 && found.format.hasHeader)
+        #expect(found.columns[3].kind == .time(pattern: "dd.MM.yy", other: nil))
+        let plain = try sketch("Artikel;Lagerplatz;Menge;Datum\n" + rows)
+        #expect(plain.format.skippedLines == 0 && plain.format.ignoredLines.isEmpty)
+    }
+
     @Test func `JSON lines give their paths as columns`() throws {
         let found = try sketch(
             (0..<20).map { row in

@@ -104,6 +104,23 @@ struct RotationTests {
         #expect(skus(try export.drain(pipeline)) == ["2", "3"])
     }
 
+    @Test func `a column that a later file has anew is told, over a restart too, and nothing is held`() throws {
+        try export.append(header + "RC;1;5\n")
+        _ = try export.drain(try export.pipeline())
+        try export.rename(to: "moves.csv.1")
+        try export.append("code;item;qty;operator\nRC;2;5;me\n")
+        let pipeline = try export.pipeline()
+        var notices: [String] = []
+        var records: [CapturedRecord] = []
+        for moment in 0..<6 as Range<Int64> {
+            let read = try pipeline.read(maxBytes: 1 << 20, now: Timestamp(milliseconds: 0), monotonic: moment * 1_000)
+            notices += read.notices
+            records += read.batch?.records ?? []
+        }
+        #expect(notices == ["moves.csv has new columns: operator"])
+        #expect(skus(records) == ["2"])
+    }
+
     @Test func `lines that were seen and then truncated away are told as a loss`() throws {
         let pipeline = try export.pipeline()
         try export.append(header + "RC;1;5\nRC;2;")

@@ -281,6 +281,8 @@ enum ConfigurationKeys {
             ConfigurationKey("\(table).format.columns", .texts, ""),
             ConfigurationKey("\(table).format.encoding", .text, "\"utf-8\""),
             ConfigurationKey("\(table).format.length", .number(1...1_048_576)),
+            ConfigurationKey("\(table).format.skip_lines", .number(0...1_000), "0"),
+            ConfigurationKey("\(table).format.ignore_lines", .texts, "[]"),
             ConfigurationKey("\(table).format.record_type", .text),
             ConfigurationKey("\(table).format.counts", .choice(["reject", "warn", "ignore"]), "\"reject\""),
             ConfigurationKey("\(table).format.record", .tables),

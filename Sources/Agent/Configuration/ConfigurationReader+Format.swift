@@ -9,6 +9,8 @@ extension ConfigurationReader {
         format.columns = table.texts("columns") ?? []
         format.delimiter = byte(table, "delimiter") ?? format.delimiter
         format.quote = byte(table, "quote") ?? format.quote
+        format.skippedLines = table.measure("skip_lines").map { Int($0) } ?? 0
+        format.ignoredLines = table.texts("ignore_lines") ?? []
         let header = table.flag("header")
         format.length = table.measure("length").map { Int($0) }
         format.recordType = table.text("record_type")
@@ -26,6 +28,9 @@ extension ConfigurationReader {
         if !TextDecoder.encodings.contains(format.encoding) {
             table.wrong(
                 "encoding", "\"\(format.encoding)\" is none of \(TextDecoder.encodings.joined(separator: ", "))")
+        }
+        if format.ignoredLines.contains(where: \.isEmpty) {
+            table.wrong("ignore_lines", "holds an empty text, and each line begins with that")
         }
         if format.kind == .csv {
             checkSeparated(table, format)

@@ -27,6 +27,24 @@ extension ControlDesk {
         }
     }
 
+    /// What became of a drop directory's files, the latest first. Nil: there is no source of that name.
+    func files(
+        of name: String, holding text: String, besidesRead: Bool, limit: Int
+    ) throws -> [SourceFileDocument]? {
+        guard let source = source(name) else { return nil }
+        guard source.drop != nil else {
+            throw DeskRefusal(words: "\(name) reads no drop directory; its records are in waybill sources and why")
+        }
+        let lines = try FileLedger.last(
+            min(max(1, limit), FileLedger.mostLines), of: name, in: configuration.outbox.directory, holding: text,
+            besidesRead: besidesRead)
+        return (lines ?? []).map { line in
+            SourceFileDocument(
+                source: name, name: line.name, outcome: line.outcome, reason: line.reason.isEmpty ? nil : line.reason,
+                at: line.at.description)
+        }
+    }
+
     func pauseSource(_ name: String, actor: String, isDryRun: Bool) throws -> SourceChangeDocument? {
         guard let source = source(name) else { return nil }
         if let pause = try outbox.reader().sourcePause(name) {

@@ -18,6 +18,8 @@ package struct ReconcileDocument: Codable, Sendable {
         package var actual: String
         package var cause: String
         package var since: String
+
+        var key: [String] { [sku, location, lot, owner] }
     }
 
     package var schema = 1
@@ -69,7 +71,7 @@ extension ControlDesk {
         }
     }
 
-    /// Has the last export held against the stock as it is now.
+    /// Has the last export compared once more.
     func reconcile(_ name: String, isFix: Bool, actor: String, isDryRun: Bool) throws -> SourceChangeDocument? {
         let documents = try reconciliations(name)
         guard let last = documents.first else {
@@ -82,8 +84,12 @@ extension ControlDesk {
             try outbox.reconcile(name, ReconcileRequest(at: Clocks.wall(), isFix: isFix), actor: actor)
             current.reopenSources()
         }
-        let what = isFix ? "\(last.drifting) keys become what \(export) says" : "\(export) is compared again"
-        return SourceChangeDocument(name: name, what: "\(what), as of \(asOf); keys touched since are left")
+        let flying = Int64(Set(last.lines.filter { $0.cause == "in_flight" }.map(\.key)).count)
+        let what =
+            isFix
+            ? "\(last.drifting - flying) keys become what \(export) says and what moved since"
+            : "\(export) is compared again"
+        return SourceChangeDocument(name: name, what: "\(what), as of \(asOf)")
     }
 }
 

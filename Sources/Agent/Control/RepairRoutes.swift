@@ -4,6 +4,7 @@ import Hummingbird
 import Inventory
 import NIOPosix
 import Outbox
+import SQLite
 
 extension ControlServer {
     /// What technicians repair, and what they look at behind a balance.
@@ -60,6 +61,8 @@ extension ControlServer {
     static func refusing(_ body: () async throws -> (some Encodable)?) async throws -> Response {
         do { return try answer(try await body()) } catch let refusal as DeskRefusal {
             return try answer(RefusalDocument(refused: refusal.words))
+        } catch let error as SQLiteError where error.isBusy {
+            return try answer(RefusalDocument(refused: "an export is being compared just now; ask again in a while"))
         }
     }
 }

@@ -50,3 +50,19 @@ package struct SourceChangeDocument: Codable, Sendable {
     package var files: Int?
     package var bytes: Int64?
 }
+
+/// One file of a drop directory, as `waybill sources files` shows it.
+package struct SourceFileDocument: Codable, Sendable {
+    package var schema = 1
+    package var source: String
+    package var name: String
+    /// `read`, `refused`, `repeated` or `skipped`.
+    package var outcome: String
+    /// Why it was not read.
+    package var reason: String?
+    package var at: String
+}
+
+package struct SourceFileList: Codable, Sendable {
+    package var files: [SourceFileDocument]
+}

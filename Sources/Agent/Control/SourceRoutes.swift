@@ -9,6 +9,18 @@ extension ControlServer {
             let sources = try desk.sources(named: request.uri.queryParameters["name"].map { String($0) })
             return Response(status: .ok, body: ResponseBody(byteBuffer: ByteBuffer(bytes: try lines(sources))))
         }
+        router.get("/v1/sources/files") { request, _ in
+            let query = request.uri.queryParameters
+            let name = query["name"].map { String($0) } ?? ""
+            let text = query["text"].map { String($0) } ?? ""
+            let (besidesRead, limit) = (query["besides_read"] == "1", query["limit"].flatMap { Int($0) } ?? 50)
+            return try await refusing {
+                let files = try await NIOThreadPool.singleton.runIfActive {
+                    try desk.files(of: name, holding: text, besidesRead: besidesRead, limit: limit)
+                }
+                return files.map { SourceFileList(files: $0) }
+            }
+        }
         router.post("/v1/sources/pause") { request, context in
             let ask = SourceAsk(request)
             return try await refusing {

@@ -74,6 +74,8 @@ package struct DraftText {
         }
         if let length = format.length { pairs.append(("length", "\(length)")) }
         pairs.append(("encoding", Self.quoted(format.encoding)))
+        if format.skippedLines > 0 { pairs.append(("skip_lines", "\(format.skippedLines)")) }
+        if !format.ignoredLines.isEmpty { pairs.append(("ignore_lines", Self.list(format.ignoredLines))) }
         if let type = format.recordType { pairs.append(("record_type", Self.quoted(type))) }
         if format.columns.isEmpty, format.layouts.isEmpty {
             return key("format", "{ \(pairs.map { "\($0) = \($1)" }.joined(separator: ", ")) }")

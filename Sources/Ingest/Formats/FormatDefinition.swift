@@ -13,6 +13,10 @@ package struct FormatDefinition: Sendable, Equatable {
     package var columns: [String] = []
     /// `fixed`: bytes of each record; nil: each is a line.
     package var length: Int?
+    /// Lines at a file's beginning that are no records, a header's too: titles.
+    package var skippedLines = 0
+    /// A line that begins with one of them is no record: comments, titles of pages, footers.
+    package var ignoredLines: [String] = []
     /// Where a record's type stands: a column's number for `csv`, a range such as `1-3` for `fixed`; nil: all are alike.
     package var recordType: String?
     /// What each record type holds.
@@ -26,6 +30,12 @@ package struct FormatDefinition: Sendable, Equatable {
 
     /// Begins at a file's first byte, or where a checkpoint stood. Throws `IngestError` for what cannot be read.
     package func decoder(resuming state: DecoderState? = nil) throws -> any RecordDecoder {
+        let records = try recordDecoder(state)
+        if skippedLines == 0, ignoredLines.isEmpty { return records }
+        return LineFilter(records, self, try TextDecoder(encoding: encoding))
+    }
+
+    private func recordDecoder(_ state: DecoderState?) throws -> any RecordDecoder {
         if let recordType { return try RecordGroups(format: self, typeAt: recordType, state: state?.group) }
         return switch kind {
         case .csv: try CSVDecoder(format: self, columns: state?.columns)

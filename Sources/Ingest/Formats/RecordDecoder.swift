@@ -62,6 +62,8 @@ package protocol RecordDecoder: Sendable {
     var framing: Framing { get }
     /// The first byte of a record that goes on in the next piece.
     var pendingOffset: Int64? { get }
+    /// Why the file must not end within it.
+    var pendingReason: RejectReason { get }
     /// What a checkpoint keeps: small, and valid after `pendingOffset` was dropped.
     var state: DecoderState { get }
 
@@ -75,6 +77,9 @@ package protocol RecordDecoder: Sendable {
 
 extension RecordDecoder {
     package var pendingOffset: Int64? { nil }
+    package var pendingReason: RejectReason {
+        RejectReason(code: "quote", message: "a quote is open where the file ends")
+    }
     package mutating func dropPending() {}
     package mutating func finish() -> RejectReason? { nil }
 }

@@ -147,13 +147,17 @@ enum TimePattern {
         guard text.count == pattern.count else { return nil }
         var year: Int?, month = 0, day = 0, hour: Int?, minute = 0, second = 0, fraction = 0
         var hasMonth = false, hasDay = false
+        var yearDigits = 0, century = 1
         for index in 0..<pattern.count {
             let byte = text[index]
             let mark = pattern[index]
             let digit = Int(byte) - 0x30
             let isDigit = (0...9).contains(digit)
             switch mark {
-            case UInt8(ascii: "y") where isDigit: year = (year ?? 0) * 10 + digit
+            case UInt8(ascii: "y") where isDigit:
+                year = (year ?? 0) * 10 + digit
+                yearDigits += 1
+            case UInt8(ascii: "C") where isDigit: century = digit
             case UInt8(ascii: "M") where isDigit:
                 month = month * 10 + digit
                 hasMonth = true
@@ -164,9 +168,10 @@ enum TimePattern {
             case UInt8(ascii: "m") where isDigit: minute = minute * 10 + digit
             case UInt8(ascii: "s") where isDigit: second = second * 10 + digit
             case UInt8(ascii: "S") where isDigit: fraction = fraction * 10 + digit
-            default: if byte != mark || "yMdHmsS".utf8.contains(mark) { return nil }
+            default: if byte != mark || "yMdHmsSC".utf8.contains(mark) { return nil }
             }
         }
+        if yearDigits == 2 { year = year.map { 1900 + 100 * century + $0 } }
         let moment = Timestamp.civil(
             year: year ?? 1970, month: hasMonth ? month : 1, day: hasDay ? day : 1, hour: hour ?? 0, minute: minute,
             second: second, millisecond: fraction)

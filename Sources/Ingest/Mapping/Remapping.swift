@@ -2,9 +2,17 @@ import Inventory
 
 /// Maps a reject's bytes again, by the present mapping and columns, under the identity that it had.
 struct Remapping {
-    let format: FormatDefinition
-    let state: DecoderState?
-    let mapping: Mapping
+    private let format: FormatDefinition
+    private let state: DecoderState?
+    private let mapping: Mapping
+
+    init(format: FormatDefinition, state: DecoderState?, mapping: Mapping) {
+        // It was a record once, wherever it stood.
+        var format = format
+        format.skippedLines = 0
+        format.ignoredLines = []
+        (self.format, self.state, self.mapping) = (format, state, mapping)
+    }
 
     func record(_ bytes: [UInt8], identity: String, position: String, now: Timestamp) throws -> CapturedRecord {
         let place = RecordPosition(position)

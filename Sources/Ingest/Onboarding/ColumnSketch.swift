@@ -99,8 +99,10 @@ package struct ColumnSketch: Sendable, Equatable {
 
     // MARK: kinds
 
+    /// Not `yyMMdd`: six digits are something else too often.
     private static let dates = [
         "yyyyMMdd", "yyyy-MM-dd", "dd.MM.yyyy", "dd/MM/yyyy", "MM/dd/yyyy", "dd-MM-yyyy", "yyyy/MM/dd",
+        "dd.MM.yy", "dd/MM/yy", "MM/dd/yy", "CyyMMdd",
     ]
     private static let times = ["HHmmss", "HH:mm:ss", "HH:mm", "HH.mm.ss", "HH:mm:ss.SSS"]
 

@@ -83,10 +83,14 @@ struct TableSketch {
 struct SampleLines {
     let raw: [RawLine]
     let texts: [String]
+    /// Of each in the file, from 0: blank ones are not here.
+    let numbers: [Int]
 
     init(_ sample: Sample, encoding: String) throws {
         let decoder = try TextDecoder(encoding: encoding)
-        raw = sample.pieces(Framing(encoding: encoding)).filter { !$0.bytes.isEmpty }
+        let present = sample.pieces(Framing(encoding: encoding)).enumerated().filter { !$0.element.bytes.isEmpty }
+        raw = present.map(\.element)
+        numbers = present.map(\.offset)
         texts = raw.map { line in
             let text = decoder.convert(line.bytes).map { String(decoding: $0, as: UTF8.self) } ?? ""
             return text.hasPrefix("\u{FEFF}") ? String(text.dropFirst()) : text

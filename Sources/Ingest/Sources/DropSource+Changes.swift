@@ -48,7 +48,9 @@ extension DropSource {
         if isAccepted(content) { return (stored?.count ?? 0) + (unsaved?.count ?? 0) }
         if name == content.name || definition.mapping.givesIDs {
             result.notices.append("\(words): nothing of it is new")
-            finish(content.unit, hash: content.hash, .repeated, chore: choreAfter(content.unit))
+            finish(
+                content.unit, hash: content.hash, .repeated, "the same content as \(name)\(when)",
+                chore: choreAfter(content.unit))
         } else {
             hold(content, words)
         }
@@ -151,13 +153,4 @@ extension DropSource {
 extension MappingDefinition {
     /// Every record that becomes an event has an id of its own.
     var givesIDs: Bool { rules.allSatisfy { $0.expressions[.id] != nil } }
-}
-
-/// Columns that an export did not have before: nothing is lost by them, and somebody may want to know.
-enum NewColumns {
-    static func told(_ before: [String]?, _ now: [String]?, in file: String) -> [String] {
-        guard let before, !before.isEmpty, let now else { return [] }
-        let new = now.filter { !before.contains($0) }
-        return new.isEmpty ? [] : ["\(file) has new columns: \(new.joined(separator: ", "))"]
-    }
 }

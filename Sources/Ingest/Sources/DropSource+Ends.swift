@@ -4,9 +4,9 @@ import Inventory
 // is archived, deleted or put beside its reason.
 
 extension DropSource {
-    /// It is done with, as of this batch; `chore` follows its commit.
-    func finish(_ unit: DropUnit, hash: String, _ outcome: FileOutcome, chore: DropChore?) {
-        ended.append(EndedUnit(unit: unit, hash: hash, outcome: outcome, chore: chore))
+    /// It is done with, as of this batch; `chore` follows its commit. `reason`: why it was not read, in words.
+    func finish(_ unit: DropUnit, hash: String, _ outcome: FileOutcome, _ reason: String = "", chore: DropChore?) {
+        ended.append(EndedUnit(unit: unit, hash: hash, outcome: outcome, reason: reason, chore: chore))
         if outcome == .read { endedReads[hash] = (unit.name, (endedReads[hash]?.count ?? 0) + 1) }
         for entry in unit.entries { known.insert(Digest(sha256: entry.stamp).prefix8) }
         queue.take(unit)
@@ -25,7 +25,8 @@ extension DropSource {
                 if let endsOpen { try memory.put("open_ends", text: endsOpen ? "1" : "0") }
                 for one in ended {
                     for entry in one.unit.entries {
-                        try memory.note(entry, hash: one.hash, one.outcome, at: now, generation: generation)
+                        try memory.note(
+                            entry, hash: one.hash, one.outcome, one.reason, at: now, generation: generation)
                     }
                 }
                 try memory.forgetOldFiles()
@@ -51,7 +52,7 @@ extension DropSource {
                 identity: identity, outcome: .reject(told), bytes: ArraySlice(unit.name.utf8),
                 position: RecordPosition(object: unit.name, offset: 0)))
         result.notices.append(told.message)
-        finish(unit, hash: hash, .refused, chore: failure(unit, told.message))
+        finish(unit, hash: hash, .refused, "\(reason.code): \(reason.message)", chore: failure(unit, told.message))
     }
 
     /// What follows a file that was read.
@@ -95,5 +96,6 @@ struct EndedUnit {
     let unit: DropUnit
     let hash: String
     let outcome: FileOutcome
+    let reason: String
     let chore: DropChore?
 }

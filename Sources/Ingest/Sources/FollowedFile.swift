@@ -168,7 +168,7 @@ final class FollowedFile {
             let taken = try consume(bytes + ends.bytes, reader, &records)
             if let open = decoder.pendingOffset {
                 let rest = bytes[Int(open - start)...].prefix(4_096)
-                records.append(reject(open, rest, "quote", "a quote is open where the file ends"))
+                records.append(reject(open, rest, decoder.pendingReason.code, decoder.pendingReason.message))
             } else if let length = ends.length, taken < bytes.count, !ends.isLeftover(bytes[taken...]) {
                 let rest = bytes[taken...]
                 records.append(

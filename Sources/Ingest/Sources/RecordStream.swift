@@ -94,7 +94,8 @@ struct RecordStream {
             try take(RawLine(offset: rest.offset, bytes: ends.trimmed(rest.bytes)), body)
         }
         if decoder.pendingOffset != nil {
-            try give(.reject(rest, "quote", "a quote is open where the file ends"), body)
+            let reason = decoder.pendingReason
+            try give(.reject(offset: rest.offset, bytes: rest.bytes, reason: reason), body)
             decoder.dropPending()
         }
         if let reason = decoder.finish() { try give(.reject(offset: rest.offset, bytes: [], reason: reason), body) }

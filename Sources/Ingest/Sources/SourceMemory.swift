@@ -54,6 +54,9 @@ final class SourceMemory {
             PRAGMA cache_size = -6000;
             \(schema)
             """)
+        if try connection.integer("SELECT count(*) FROM pragma_table_info('files') WHERE name = 'reason'") == 0 {
+            try connection.execute("ALTER TABLE files ADD COLUMN reason TEXT NOT NULL DEFAULT ''")
+        }
         return connection
     }
 
@@ -61,7 +64,8 @@ final class SourceMemory {
     private static let schema = """
         CREATE TABLE IF NOT EXISTS meta(name TEXT PRIMARY KEY, value) WITHOUT ROWID;
         CREATE TABLE IF NOT EXISTS files(n INTEGER PRIMARY KEY, generation INTEGER NOT NULL, name TEXT NOT NULL,
-            stamp TEXT NOT NULL, hash TEXT NOT NULL, at INTEGER NOT NULL, outcome TEXT NOT NULL);
+            stamp TEXT NOT NULL, hash TEXT NOT NULL, at INTEGER NOT NULL, outcome TEXT NOT NULL,
+            reason TEXT NOT NULL DEFAULT '');
         CREATE INDEX IF NOT EXISTS files_by_hash ON files(hash);
         CREATE INDEX IF NOT EXISTS files_by_stamp ON files(stamp);
         CREATE TABLE IF NOT EXISTS rows(id INTEGER PRIMARY KEY, hash BLOB NOT NULL, key TEXT, kind INTEGER NOT NULL,
@@ -182,11 +186,15 @@ extension SourceMemory {
     private static let mostFiles = 200_000
 
     /// Within `write`.
-    func note(_ entry: DropEntry, hash: String, _ outcome: FileOutcome, at now: Timestamp, generation: Int64) throws {
+    func note(
+        _ entry: DropEntry, hash: String, _ outcome: FileOutcome, _ reason: String = "", at now: Timestamp,
+        generation: Int64
+    ) throws {
         let insert =
             try insertFile
             ?? connection.prepare(
-                "INSERT INTO files(generation, name, stamp, hash, at, outcome) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")
+                "INSERT INTO files(generation, name, stamp, hash, at, outcome, reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+            )
         insertFile = insert
         insert.bind(1, generation)
         insert.bind(2, text: entry.name)
@@ -194,6 +202,7 @@ extension SourceMemory {
         insert.bind(4, text: hash)
         insert.bind(5, now.milliseconds)
         insert.bind(6, text: outcome.rawValue)
+        insert.bind(7, text: reason)
         try insert.run()
     }
 

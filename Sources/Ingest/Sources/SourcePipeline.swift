@@ -28,6 +28,8 @@ package final class SourcePipeline: SourceReader {
     private var current: FollowedFile?
     private var lingering: [FollowedFile] = []
 
+    /// Of the file that was read last.
+    private var columns: [String]?
     private var nextLookup: Int64 = 0
 
     private static let lookInterval: Int64 = 1_000
@@ -49,7 +51,8 @@ package final class SourcePipeline: SourceReader {
         mapping = try Mapping(
             definition.mapping, site: site, source: definition.name, rules: rules, timeZone: definition.timeZone)
         let decoder = try definition.format.decoder(resuming: state.current?.decoderState)
-        if let columns = decoder.columns { try mapping.compile(columns: columns) }
+        columns = decoder.columns
+        if let columns { try mapping.compile(columns: columns) }
         watch = DirectoryWatch(series.watchedDirectory)
         losses = LossTeller(source: definition.name, kind: "tail", site: site, object: series.name)
     }
@@ -120,6 +123,10 @@ package final class SourcePipeline: SourceReader {
         let mayFlush = definition.flushAfter.map { reader.monotonic - open.lastGrowth >= $0 } ?? false
         records += try open.read(reader, isFinal: mayFlush && !open.isDrained)
         result.notices += open.takeNotices()
+        if let found = open.position.columns, found != columns {
+            result.notices += NewColumns.told(columns, found, in: open.file.name)
+            columns = found
+        }
         let hasMoved = open.position.offset != start
         if hasMoved { result.more = true }
         if !hasMoved, let next = nextFile(after: open, &result) {

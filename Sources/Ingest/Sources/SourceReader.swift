@@ -135,3 +135,12 @@ final class DirectoryWatch {
         return happened
     }
 }
+
+/// Columns that an export did not have before: nothing is lost by them, and somebody may want to know.
+enum NewColumns {
+    static func told(_ before: [String]?, _ now: [String]?, in file: String) -> [String] {
+        guard let before, !before.isEmpty, let now else { return [] }
+        let new = now.filter { !before.contains($0) }
+        return new.isEmpty ? [] : ["\(file) has new columns: \(new.joined(separator: ", "))"]
+    }
+}
