@@ -36,22 +36,8 @@ extension OutboxReader {
     private static let eventsAtOnce: Int64 = 2_000
 
     package func journal(since moment: Timestamp, limit: Int64) throws -> JournalSpan? {
-        let lanes = try read { () throws -> (epoch: Epoch, heads: ByLane<Int64>)? in
-            let select = try connection.prepare(
-                """
-                SELECT text, lane, head FROM lanes JOIN epochs ON ordinal = epoch
-                WHERE epoch = (SELECT max(ordinal) FROM epochs)
-                """)
-            var epoch: Epoch?
-            var heads = ByLane<Int64> { _ in 0 }
-            while try select.step() {
-                epoch = select.text(0).flatMap { Epoch($0) }
-                if let lane = Lane(rawValue: UInt8(select.integer(1))) { heads[lane] = select.integer(2) }
-            }
-            return epoch.map { ($0, heads) }
-        }
         // What an earlier epoch held is not looked for.
-        guard let lanes, lanes.epoch.start < moment else { return nil }
+        guard let lanes = try heads(back: 0), lanes.epoch.start < moment else { return nil }
         let first = try ByLane<Int64> { try firstSequence(of: $0, capturedSince: moment) }
         for lane in Lane.allCases where first[lane] <= lanes.heads[lane] {
             // The first one that is kept may not be the first one that there was: an older one has to be there too.

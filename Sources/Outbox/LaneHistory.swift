@@ -6,11 +6,16 @@ extension OutboxReader {
     /// The epoch before the present one and its lanes' last heads; nil when this file holds none. What was not acked when
     /// it ended moved on and does not count.
     package func previousEpoch() throws -> (epoch: Epoch, heads: ByLane<Int64>)? {
+        try heads(back: 1)
+    }
+
+    /// Of the present epoch, or of one so many before it; nil when this file holds none.
+    func heads(back: Int) throws -> (epoch: Epoch, heads: ByLane<Int64>)? {
         try read {
             let select = try connection.prepare(
                 """
                 SELECT text, lane, head FROM lanes JOIN epochs ON ordinal = epoch
-                WHERE epoch = (SELECT max(ordinal) - 1 FROM epochs)
+                WHERE epoch = (SELECT max(ordinal) - \(back) FROM epochs)
                 """)
             var epoch: Epoch?
             var heads = ByLane<Int64> { _ in 0 }

@@ -40,6 +40,7 @@ extension DropSource {
     private func occurrence(
         of content: DropContent, _ round: DropRound, _ result: inout PipelineRead
     ) throws -> Int64? {
+        guard contents.contains(Digest(sha256: content.hash).prefix8) else { return 0 }
         let stored = try round.memory.reads(of: content.hash)
         let unsaved = endedReads[content.hash]
         guard let name = unsaved?.name ?? stored?.name else { return 0 }

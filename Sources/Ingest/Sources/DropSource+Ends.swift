@@ -7,7 +7,10 @@ extension DropSource {
     /// It is done with, as of this batch; `chore` follows its commit. `reason`: why it was not read, in words.
     func finish(_ unit: DropUnit, hash: String, _ outcome: FileOutcome, _ reason: String = "", chore: DropChore?) {
         ended.append(EndedUnit(unit: unit, hash: hash, outcome: outcome, reason: reason, chore: chore))
-        if outcome == .read { endedReads[hash] = (unit.name, (endedReads[hash]?.count ?? 0) + 1) }
+        if outcome == .read {
+            endedReads[hash] = (unit.name, (endedReads[hash]?.count ?? 0) + 1)
+            contents.insert(Digest(sha256: hash).prefix8)
+        }
         for entry in unit.entries { known.insert(Digest(sha256: entry.stamp).prefix8) }
         queue.take(unit)
         state.upTo = max(state.upTo, unit.order)

@@ -13,7 +13,7 @@ package final class DropSource: SourceReader {
     package let name: String
     package var mappingVersion: String { mapping.version }
     package var watchDescriptors: [Int32] { [watch.descriptor] }
-    package private(set) var nextLook: Int64 = 0
+    package internal(set) var nextLook: Int64 = 0
 
     let definition: SourceDefinition
     let settings: DropSettings
@@ -21,10 +21,10 @@ package final class DropSource: SourceReader {
     let rules: InventoryRules
     let mapping: Mapping
     let directory: String
-    private let pattern: DropPattern
-    private let watch: DirectoryWatch
+    let pattern: DropPattern
+    let watch: DirectoryWatch
     let losses: LossTeller
-    private let beginning: SourceBeginning
+    let beginning: SourceBeginning
     var state: DropState
     private var isFirstLook: Bool
     private var openedMemory: SourceMemory?
@@ -34,8 +34,10 @@ package final class DropSource: SourceReader {
     var queue: DropQueue
     /// Hashed stamps of the files that are not to be read again.
     var known: Set<UInt64> = []
+    /// Hashed contents that were read.
+    var contents: Set<UInt64> = []
     /// Up to it all counts as read: another memory knew.
-    private var floor = ""
+    var floor = ""
     var work: Work?
     /// What to do in the directory once a generation is committed.
     var chores: [(generation: Int64, chore: DropChore)] = []
@@ -45,11 +47,17 @@ package final class DropSource: SourceReader {
     /// Of those that were read, by content: the last one's name, and how many.
     var endedReads: [String: (name: String, count: Int64)] = [:]
     private var isSettled = false
-    private var listedAt: Int64 = .min
-    private var listingCost: Int64 = 0
+    var listedAt: Int64 = .min
+    var listingCost: Int64 = 0
     private var nextTables: Int64 = 0
-    private var hold: SourceHoldNote?
-    private var heldUnit: DropUnit?
+    var hold: SourceHoldNote?
+    var heldUnit: DropUnit?
+    /// Where the last look was cut off.
+    var cutAt: String?
+    /// Whether the last file that was begun has no end of its last line.
+    var endsOpen: Bool?
+    /// Name, hash and time of the full export that this batch ends with.
+    var lastExport: String?
     /// What was read last, for people.
     var object: String
 
@@ -62,12 +70,10 @@ package final class DropSource: SourceReader {
         case checking
     }
 
-    private static let lookInterval: Int64 = 1_000
+    static let lookInterval: Int64 = 1_000
     static let mostRecords = 1_500
     /// One read comes back after so long, in milliseconds, whatever there is to hash.
     private static let mostWork: Int64 = 250
-    /// Looking takes at most this part of the time.
-    private static let lookShare: Int64 = 20
 
     package init(
         _ definition: SourceDefinition, site: SiteIdentity, rules: InventoryRules, beginning: SourceBeginning
@@ -150,6 +156,7 @@ package final class DropSource: SourceReader {
         state.memory = memory.token
         state.generation = memory.generation
         known = try memory.stamps()
+        contents = try memory.contents()
         openedMemory = memory
         return memory
     }
@@ -169,7 +176,7 @@ package final class DropSource: SourceReader {
         if !isSettled { result.more = true }
     }
 
-    // MARK: what is next
+    // MARK: one step
 
     private func advance(
         _ round: DropRound, _ records: inout [CapturedRecord], _ result: inout PipelineRead
@@ -187,89 +194,6 @@ package final class DropSource: SourceReader {
         case .telling: try tell(round, &records)
         case .checking: try check(round, &records, &result)
         }
-    }
-
-    /// What a checkpoint stood in the middle of.
-    private func resume(
-        _ round: DropRound, _ records: inout [CapturedRecord], _ result: inout PipelineRead
-    ) throws {
-        if state.telling != nil { return start(.telling) }
-        if state.checking != nil { return start(.checking) }
-        if state.reading == nil { try beginAskedCheck(round) }
-        guard state.reading != nil else { return }
-        try look(round, &result)
-        guard listedAt != .min else { return }
-        try resumeReading(queue.entries, round, &records, &result)
-    }
-
-    private func choose(
-        _ round: DropRound, _ records: inout [CapturedRecord], _ result: inout PipelineRead
-    ) throws {
-        if let hold, !isStillThere(heldUnit) {
-            result.notices.append("\(hold.reason): it went away or was changed, and is held no more")
-            self.hold = nil
-            listedAt = .min
-        }
-        if let hold {
-            result.hold = hold
-            result.status = "held: \(hold.reason); waybill sources accept \(name), or reject"
-            // A technician's word opens the source anew; meanwhile nothing passes what is held.
-            return
-        }
-        try look(round, &result)
-        switch queue.next(monotonic: round.monotonic) {
-        case .idle: break
-        case .wait(let reason):
-            result.status = "waiting: \(reason)"
-            if let change = queue.nextChange(monotonic: round.monotonic) { nextLook = min(nextLook, change) }
-        case .read(let unit): try open(unit, round, &records, &result)
-        }
-    }
-
-    private func isStillThere(_ unit: DropUnit?) -> Bool {
-        unit?.entries.allSatisfy { entry in
-            let file = TailFile(path: "\(directory)/\(entry.name)")
-            return file.map(entry.isStateOf) ?? (errno != ENOENT)
-        } ?? true
-    }
-
-    private func look(_ round: DropRound, _ result: inout PipelineRead) throws {
-        let hasNews = watch.drain() || listedAt == .min
-        let due = listedAt == .min ? .min : listedAt + max(Self.lookInterval, listingCost * Self.lookShare)
-        let mayBe = listedAt == .min ? .min : listedAt + listingCost * Self.lookShare
-        let isDue = round.monotonic >= due || hasNews && round.monotonic >= mayBe
-        // More was there than one look takes: what follows is asked for, and what is behind it waits for the next whole look.
-        let rest = isDue || !queue.isEmpty ? nil : cutAt
-        guard isDue || rest != nil else { return }
-        let began = beginning.workClock()
-        guard
-            let listing = DropListing(
-                directory, pattern: pattern, settings: settings, from: rest, isKnown: isKnown)
-        else {
-            listedAt = .min
-            result.status = "waiting: \(directory): \(String(cString: strerror(errno)))"
-            return
-        }
-        if rest == nil {
-            listingCost = beginning.workClock() - began
-            listedAt = round.monotonic
-        }
-        cutAt = listing.isCut ? listing.entries.last?.order : nil
-        queue.show(listing, monotonic: round.monotonic)
-        if chores.isEmpty { try catchUp(listing.left, round.memory) }
-    }
-
-    /// Where the last look was cut off.
-    private var cutAt: String?
-    /// Whether the last file that was begun has no end of its last line.
-    var endsOpen: Bool?
-    /// Name, hash and time of the full export that this batch ends with.
-    var lastExport: String?
-
-    /// Read before, or left out by the first start, or by what a memory that is gone stood for.
-    private func isKnown(_ entry: DropEntry) -> Bool {
-        if !floor.isEmpty, !floor.precedesInBytes(entry.order) { return true }
-        return known.contains(Digest(sha256: entry.stamp).prefix8)
     }
 
     func open(

@@ -66,7 +66,7 @@ final class SourceMemory {
         CREATE TABLE IF NOT EXISTS files(n INTEGER PRIMARY KEY, generation INTEGER NOT NULL, name TEXT NOT NULL,
             stamp TEXT NOT NULL, hash TEXT NOT NULL, at INTEGER NOT NULL, outcome TEXT NOT NULL,
             reason TEXT NOT NULL DEFAULT '');
-        CREATE INDEX IF NOT EXISTS files_by_hash ON files(hash);
+        DROP INDEX IF EXISTS files_by_hash;
         CREATE INDEX IF NOT EXISTS files_by_stamp ON files(stamp);
         CREATE TABLE IF NOT EXISTS rows(id INTEGER PRIMARY KEY, hash BLOB NOT NULL, key TEXT, kind INTEGER NOT NULL,
             unrestricted INTEGER, quarantined INTEGER, damaged INTEGER, blocked INTEGER, allocated INTEGER,
@@ -212,11 +212,17 @@ extension SourceMemory {
     }
 
     /// The stamps of all files that are not to be read again, each as a hash of 64 bits: a directory may hold 100,000.
-    func stamps() throws -> Set<UInt64> {
-        let select = try connection.prepare("SELECT stamp FROM files")
-        var stamps: Set<UInt64> = []
-        while try select.step() { stamps.insert(Digest(sha256: select.text(0) ?? "").prefix8) }
-        return stamps
+    func stamps() throws -> Set<UInt64> { try hashes("SELECT stamp FROM files") }
+
+    /// The contents that were read, in the same way: an index of them in the file would be written at random places, a page
+    /// for each file.
+    func contents() throws -> Set<UInt64> { try hashes("SELECT hash FROM files WHERE outcome = 'read'") }
+
+    private func hashes(_ query: String) throws -> Set<UInt64> {
+        let select = try connection.prepare(query)
+        var hashes: Set<UInt64> = []
+        while try select.step() { hashes.insert(Digest(sha256: select.text(0) ?? "").prefix8) }
+        return hashes
     }
 
     /// What became of a file in this state of it.
@@ -226,7 +232,7 @@ extension SourceMemory {
         return try select.step() ? select.text(0).flatMap { FileOutcome(rawValue: $0) } : nil
     }
 
-    /// The latest file that was read with this content, and how many there were.
+    /// The latest file that was read with this content, and how many there were. Looks at all files.
     func reads(of hash: String) throws -> (name: String, at: Timestamp, count: Int64)? {
         let select =
             try selectReads
