@@ -5,7 +5,7 @@ import SQLite
 enum Sandbox {
     static func close(_ connection: Connection) {
         connection.limit(SQLITE_LIMIT_LENGTH, 1 << 21)
-        connection.limit(SQLITE_LIMIT_SQL_LENGTH, 1 << 16)
+        connection.limit(SQLITE_LIMIT_SQL_LENGTH, 1 << 20)
         connection.limit(SQLITE_LIMIT_ATTACHED, 0)
         connection.limit(SQLITE_LIMIT_EXPR_DEPTH, 200)
         connection.setAuthorizer { action, table, name in
@@ -31,15 +31,51 @@ struct ExpressionCompiler {
         return try query(list.isEmpty ? "NULL" : list)
     }
 
-    /// The index of the first condition that is true, or NULL; what comes after it is not evaluated.
-    func prepareFirst(_ conditions: [Expression]) throws -> RecordQuery {
-        for condition in conditions { try check(condition) }
-        let cases = conditions.enumerated().map { "WHEN (\($0.element.sql)) THEN \($0.offset)" }
-        return try query(cases.isEmpty ? "NULL" : "CASE \(cases.joined(separator: " ")) END")
+    /// What is done with a record for which a condition is true.
+    struct Case {
+        var condition: Expression
+        /// What is computed then, and only then.
+        var fields: [Expression] = []
     }
 
+    /// In order, to be asked until one gives a row: the index of the first case whose condition is true, then its fields.
+    /// What comes after it is not evaluated.
+    func prepareChoice(_ cases: [Case]) throws -> [RecordQuery] {
+        for one in cases { try check(one.condition) }
+        for one in cases { for field in one.fields { try check(field) } }
+        let width = cases.map(\.fields.count).max() ?? 0
+        var queries: [RecordQuery] = []
+        var terms: [String] = []
+        var named = ""
+        func end() throws {
+            guard !terms.isEmpty else { return }
+            queries.append(try query(terms.joined(separator: " UNION ALL ") + " LIMIT 1", naming: named))
+            (terms, named) = ([], "")
+        }
+        for (index, one) in cases.enumerated() {
+            let padding = Array(repeating: "NULL", count: width - one.fields.count)
+            let list = (["\(index)"] + one.fields.map { "(\($0.sql))" } + padding).joined(separator: ", ")
+            let text = "\(list) FROM (\(subquery)) WHERE (\(one.condition.sql))"
+            if terms.count == Self.mostTerms || terms.reduce(text.utf8.count, { $0 + $1.utf8.count }) > Self.mostText {
+                try end()
+            }
+            terms.append("SELECT " + text)
+            named += list + one.condition.sql
+        }
+        try end()
+        return queries
+    }
+
+    /// SQLite takes 500 SELECTs in one, and a million bytes.
+    private static let mostTerms = 200
+    private static let mostText = 500_000
+
     private func query(_ list: String) throws -> RecordQuery {
-        let statement = try connection.prepare("SELECT \(list) FROM (\(subquery))")
+        try query("SELECT \(list) FROM (\(subquery))", naming: list)
+    }
+
+    private func query(_ text: String, naming list: String) throws -> RecordQuery {
+        let statement = try connection.prepare(text)
         let named = Array(list.lowercased().utf8)
         let used = columns.indices.filter { named.contains(Array(columns[$0].lowercased().utf8)) }
         return RecordQuery(statement: statement, columns: used)

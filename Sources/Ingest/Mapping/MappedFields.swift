@@ -9,13 +9,13 @@ struct MappedFields {
 
     subscript(field: MappingField) -> String? { texts[field.rawValue] }
 
-    /// Takes the row's columns in the order of `fields`.
-    mutating func read(_ row: Statement, _ fields: [MappingField]) throws(InventoryError) {
+    /// Takes the row's columns from `first` on, in the order of `fields`.
+    mutating func read(_ row: Statement, _ fields: [MappingField], from first: Int = 0) throws(InventoryError) {
         for field in filled { texts[field.rawValue] = nil }
         filled = fields
         occurredAt = nil
         for (column, field) in fields.enumerated() {
-            let column = Int32(column)
+            let column = Int32(first + column)
             if row.isNull(column) { continue }
             if field == .occurredAt {
                 occurredAt = try Self.moment(row, column)

@@ -3,8 +3,8 @@ import SQLite
 
 // From a record to events, by SQL expressions in a private in-memory connection that may do nothing but compute.
 //
-// The columns are bound as text. One prepared SELECT says which rule's `when` is the first that is true, another gives
-// that rule's fields; later rules apply only where they say `also`.
+// The columns are bound as text. One prepared SELECT says which rule's `when` is the first that is true, and gives that
+// rule's fields; later rules apply only where they say `also`.
 
 /// What a row of a full export is.
 enum LevelRow {
@@ -24,8 +24,8 @@ package final class Mapping {
     private let notes = MappingFunctions.Notes()
     private let zone: LocalTimeReader
     private var compiled: [CompiledRule] = []
-    /// The first rule that applies, then the first ignore rule.
-    private var first: RecordQuery?
+    /// The first rule that applies with its fields, else the first ignore rule.
+    private var choice: [RecordQuery] = []
     private var compiledColumns: [String] = []
     private var fields = MappedFields()
     private let lookups: LookupTables
@@ -36,15 +36,13 @@ package final class Mapping {
     private final class CompiledRule {
         let rule: EventRule
         let fields: [MappingField]
-        /// Only for one that may apply after another.
-        let also: RecordQuery?
-        let select: RecordQuery
+        /// Of one that may apply after another: whether it does, and its fields.
+        let also: (when: RecordQuery, select: RecordQuery)?
 
-        init(rule: EventRule, fields: [MappingField], also: RecordQuery?, select: RecordQuery) {
+        init(rule: EventRule, fields: [MappingField], also: (when: RecordQuery, select: RecordQuery)?) {
             self.rule = rule
             self.fields = fields
             self.also = also
-            self.select = select
         }
     }
 
@@ -95,13 +93,16 @@ package final class Mapping {
         guard columns != compiledColumns else { return }
         let compiler = ExpressionCompiler(connection: connection, columns: columns)
         let conditions = definition.rules.map { $0.expressions[.when] ?? Expression(sql: "1") }
+        var cases: [ExpressionCompiler.Case] = []
         compiled = try zip(definition.rules, conditions).map { rule, condition in
             let fields = MappingField.allCases.filter { $0 != .when && rule.expressions[$0] != nil }
-            return CompiledRule(
-                rule: rule, fields: fields, also: rule.also ? try compiler.prepare([condition]) : nil,
-                select: try compiler.prepare(fields.compactMap { rule.expressions[$0] }))
+            let expressions = fields.compactMap { rule.expressions[$0] }
+            cases.append(.init(condition: condition, fields: expressions))
+            guard rule.also else { return CompiledRule(rule: rule, fields: fields, also: nil) }
+            let also = (try compiler.prepare([condition]), try compiler.prepare(expressions))
+            return CompiledRule(rule: rule, fields: fields, also: also)
         }
-        first = try compiler.prepareFirst(conditions + definition.ignores)
+        choice = try compiler.prepareChoice(cases + definition.ignores.map { .init(condition: $0) })
         compiledColumns = columns
     }
 
@@ -128,14 +129,12 @@ package final class Mapping {
         of record: Record, hash: Digest, identity: inout RecordIdentity?, fallback: () -> String, object: String,
         capturedAt: Timestamp
     ) throws -> CapturedRecord.Outcome {
-        let none = compiled.count + ignoreCount
-        let chosen = try first?.evaluate(record) { $0.isNull(0) ? none : Int($0.integer(0)) } ?? none
+        let chosen = try choose(record)
         guard chosen < compiled.count else { return unmatched(ignore: chosen - compiled.count) }
         var drafts: [EventDraft] = []
         for index in chosen..<compiled.count {
             let rule = compiled[index]
             guard try index == chosen || applies(rule, record) else { continue }
-            try evaluate(rule, record)
             if let id = fields[.id] { identity = RecordIdentity(text: id, recordHash: hash, isTracked: true) }
             let known = identity ?? RecordIdentity(text: fallback(), recordHash: hash, isTracked: false)
             if identity == nil { identity = known }
@@ -177,13 +176,11 @@ package final class Mapping {
     func level(of record: Record) -> LevelRow {
         var key: StockKey?
         do {
-            let none = compiled.count + ignoreCount
-            let chosen = try first?.evaluate(record) { $0.isNull(0) ? none : Int($0.integer(0)) } ?? none
+            let chosen = try choose(record)
             guard chosen < compiled.count else {
                 if case .reject(let reason) = unmatched(ignore: chosen - compiled.count) { return .reject(reason, nil) }
                 return .ignored
             }
-            try evaluate(compiled[chosen], record)
             return .level(try builder(compiled[chosen]).level(key: &key))
         } catch { return .reject(Self.reason(of: error), key) }
     }
@@ -197,13 +194,29 @@ package final class Mapping {
                 code: "unmapped", message: "no [[source.event]] and no [[source.ignore]] applies to this record"))
     }
 
-    private func applies(_ rule: CompiledRule, _ record: Record) throws -> Bool {
-        try rule.also?.evaluate(record) { $0.integer(0) != 0 } ?? false
+    /// The index of the first rule that applies, with its fields in `fields`; behind the rules that of an ignore rule, and
+    /// behind those none.
+    private func choose(_ record: Record) throws -> Int {
+        notes.timeQuality = .exact
+        for query in choice {
+            let chosen = try query.evaluate(record) { row in
+                let index = Int(row.integer(0))
+                if index < compiled.count { try fields.read(row, compiled[index].fields, from: 1) }
+                return index
+            }
+            if let chosen { return chosen }
+        }
+        return compiled.count + ignoreCount
     }
 
-    private func evaluate(_ rule: CompiledRule, _ record: Record) throws {
+    /// Whether it applies beside the first one; its fields are in `fields` then.
+    private func applies(_ rule: CompiledRule, _ record: Record) throws -> Bool {
+        guard let also = rule.also, try also.when.evaluate(record, { $0.integer(0) != 0 }) ?? false else {
+            return false
+        }
         notes.timeQuality = .exact
-        _ = try rule.select.evaluate(record) { try fields.read($0, rule.fields) }
+        _ = try also.select.evaluate(record) { try fields.read($0, rule.fields) }
+        return true
     }
 
     private static func reason(of error: any Error) -> RejectReason {
