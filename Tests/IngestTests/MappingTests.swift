@@ -27,6 +27,24 @@ struct MappingTests {
         #expect(throws: (any Error).self) { try mapping.compile(columns: ["item"]) }
     }
 
+    @Test func `of 450 rules the first that is true applies, and what comes after it is not computed`() throws {
+        let export = try Export()
+        try export.append("code;item;qty\nRC;3;1\nRC;201;1\nRC;449;1\nRC;1000;1\nRC;7777;1\n")
+        let pipeline = try export.pipeline {
+            $0.mapping.rules = (0..<450).map { number in
+                // Of those after the one that applies each would be an error.
+                let fields: [MappingField: String] = [
+                    .when: "CASE WHEN item + 0 < \(number) THEN decimal('x' || item) ELSE item = '\(number)' END",
+                    .sku: "CASE WHEN item = '\(number)' THEN 'R\(number)' ELSE decimal('x' || item) END", .quantity: "qty",
+                ]
+                return EventRule(
+                    type: .received, also: false, expressions: fields.mapValues { Ingest.Expression(sql: $0) })
+            }
+            $0.mapping.ignores = [Ingest.Expression(sql: "item = '1000'")]
+        }
+        #expect(skus(try export.drain(pipeline)) == ["R3", "R201", "R449", "-", "!unmapped"])
+    }
+
     @Test func `an unknown time zone is an error`() {
         #expect(throws: IngestError.self) {
             try Mapping(
