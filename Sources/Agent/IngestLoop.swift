@@ -42,6 +42,9 @@ final class IngestLoop {
     /// What is on its way into the outbox, by source.
     private var underWay: [CaptureBatch.Summary] = []
     private var checkpoints: [String: Checkpoint] = [:]
+    /// When sources had been read to their ends; not told before what was read is durable.
+    private var drained: [String: Timestamp] = [:]
+    private var told: [String: Timestamp] = [:]
 
     init(
         current: CurrentConfiguration, outbox: Outbox, report: DeliveryReport, stop: StopFlag, logger: Logger,
@@ -93,12 +96,13 @@ final class IngestLoop {
         (configuration, generation) = current.numbered
         underWay = []
         checkpoints = [:]
+        drained = [:]
         let starts = try outbox.openSources(configuration.sources.map(\.name))
         if let aside = outbox.asides.last {
             report.damaged("the outbox was damaged and is kept as \(aside); a new epoch began")
         }
         sources = configuration.sources.map {
-            SourceRun($0, configuration: configuration, start: starts[$0.name], outbox: outbox)
+            SourceRun($0, configuration: configuration, start: starts[$0.name], outbox: outbox, report: report)
         }
         for gone in statuses.keys where !sources.contains(where: { $0.name == gone }) {
             statuses[gone] = nil
@@ -122,8 +126,9 @@ final class IngestLoop {
 
     private func turn() throws {
         if isPaused, try !hasRoom() { return wait(limits.idle, watching: []) }
-        let (batches, more) = try read()
+        let (batches, more, ends) = try read()
         try finishCommit()
+        drained = ends
         isPaused = try !hasRoom()
         let moment = Clocks.monotonic()
         if !batches.isEmpty {
@@ -131,6 +136,7 @@ final class IngestLoop {
             if !more || isPaused { try finishCommit() }
             lastCommit = Clocks.monotonic()
         }
+        if batches.isEmpty { tellDrained() }
         if more || isPaused { return }
         let look = sources.map(\.nextLook).min() ?? moment + limits.idle
         wait(max(0, min(look - moment, limits.idle)), watching: sources.flatMap(\.watchDescriptors))
@@ -152,18 +158,30 @@ final class IngestLoop {
         if due > 0 { wait(due, watching: []) }
     }
 
-    private func read() throws -> (batches: [CaptureBatch], more: Bool) {
+    private func read() throws -> (batches: [CaptureBatch], more: Bool, ends: [String: Timestamp]) {
         var batches: [CaptureBatch] = []
         var more = false
+        var ends: [String: Timestamp] = [:]
         for source in sources {
-            let result = try source.read(maxBytes: limits.bytes, now: Clocks.wall(), monotonic: Clocks.monotonic())
+            let now = Clocks.wall()
+            let result = try source.read(maxBytes: limits.bytes, now: now, monotonic: Clocks.monotonic())
+            if result.isAtEnd { ends[source.name] = now }
             if let batch = result.batch { batches.append(batch) }
             more = more || result.more
             note(isBehind: result.more, source.name)
             note(result, of: source.name)
         }
         describeSources()
-        return (batches, more)
+        return (batches, more, ends)
+    }
+
+    /// What was read up to these moments is durable. Told at most once a second: nobody asks for more.
+    private func tellDrained() {
+        for (source, moment) in drained where moment.milliseconds >= (told[source]?.milliseconds ?? 0) + 1_000 {
+            told[source] = moment
+            report.source(source, caughtUpAt: moment)
+        }
+        drained = [:]
     }
 
     private func note(isBehind: Bool, _ source: String) {
@@ -195,6 +213,7 @@ final class IngestLoop {
         underWay = []
         for source in sources { checkpoints[source.name].map { source.committed($0) } }
         checkpoints = [:]
+        tellDrained()
         if result.rejects > 0 {
             logger.warning("records rejected", metadata: ["count": "\(result.rejects)"])
             try countRejects()

@@ -1,3 +1,4 @@
+import Delivery
 import Glibc
 import Ingest
 import Inventory
@@ -9,6 +10,7 @@ final class SourceRun {
     private let site: SiteIdentity
     private let rules: InventoryRules
     private let outbox: Outbox
+    private let report: DeliveryReport
     private var reader: (any SourceReader)?
     private var hold = SourceHold()
     private var rhythm: SourceRhythm
@@ -20,11 +22,15 @@ final class SourceRun {
     /// A source that cannot be read is tried again so often, in milliseconds.
     private static let retryInterval: Int64 = 5_000
 
-    init(_ definition: SourceDefinition, configuration: Configuration, start: SourceStart?, outbox: Outbox) {
+    init(
+        _ definition: SourceDefinition, configuration: Configuration, start: SourceStart?, outbox: Outbox,
+        report: DeliveryReport
+    ) {
         self.definition = definition
         site = configuration.site
         rules = configuration.inventory
         self.outbox = outbox
+        self.report = report
         rhythm = SourceRhythm(expected: definition.expectEvery, monotonic: Clocks.monotonic())
         open(start)
     }
@@ -40,9 +46,12 @@ final class SourceRun {
         pause = start?.pause
         if pause != nil { return reader = nil }
         do {
-            let beginning = SourceBeginning(
+            var beginning = SourceBeginning(
                 checkpoint: start?.checkpoint, lostWith: start?.rewind == nil ? start?.lostWith : nil,
                 decision: start?.decision, reconcile: start?.reconcile, stock: { [outbox] in try outbox.reader() })
+            if let ledger = definition.drop?.full?.checks {
+                beginning.ledgerCaughtUpAt = { [report] in report.progress(of: ledger)?.caughtUpAt }
+            }
             reader = try definition.beginning(at: start?.rewind).reader(site: site, rules: rules, beginning: beginning)
             trouble = nil
         } catch { trouble = "held: \(error)" }
@@ -58,7 +67,8 @@ final class SourceRun {
         }
         if let reason = hold.reason { return .waiting(reason) }
         do {
-            let read = try reader.read(maxBytes: maxBytes, now: now, monotonic: monotonic)
+            var read = try reader.read(maxBytes: maxBytes, now: now, monotonic: monotonic)
+            read.isAtEnd = !read.more && read.status == "ok"
             let result = rhythm.judge(read, monotonic: monotonic)
             if reader.mappingVersion != mappingVersion {
                 mappingVersion = reader.mappingVersion

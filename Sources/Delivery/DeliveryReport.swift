@@ -68,6 +68,10 @@ package final class DeliveryReport: Sendable {
         state.withLock { $0.sources[name, default: SourceProgress()].behindSince = moment }
     }
 
+    package func source(_ name: String, caughtUpAt moment: Timestamp) {
+        state.withLock { $0.sources[name, default: SourceProgress()].caughtUpAt = moment }
+    }
+
     /// What a source gave and is committed, and where its last record stood.
     package func source(_ name: String, gave counts: SourceCounts, upTo position: String) {
         let now = now()

@@ -19,6 +19,9 @@ final class DropSite {
     var reconcile: ReconcileRequest?
     /// What the ledger adds up to, for a source that checks it.
     var stock: LedgerStock?
+    /// Nil: nobody knows.
+    var ledgerCaughtUpAt: Timestamp? { didSet { caughtUp.value = ledgerCaughtUpAt } }
+    private let caughtUp = CaughtUp()
     /// Monotonic milliseconds.
     var clock: Int64 = 0
     private(set) var reader: (any SourceReader)?
@@ -66,11 +69,11 @@ final class DropSite {
         definition.scratchDirectory = data
         change(&definition)
         let site = try #require(SiteIdentity(tenant: "acme", site: "dc-7"))
-        reader = try definition.reader(
-            site: site, rules: InventoryRules(),
-            beginning: SourceBeginning(
-                checkpoint: checkpoint, decision: decision, reconcile: reconcile,
-                stock: stock.map { stock in { @Sendable in stock } }, workClock: { 0 }))
+        var beginning = SourceBeginning(
+            checkpoint: checkpoint, decision: decision, reconcile: reconcile,
+            stock: stock.map { stock in { @Sendable in stock } }, workClock: { 0 })
+        if ledgerCaughtUpAt != nil { beginning.ledgerCaughtUpAt = { [caughtUp] in caughtUp.value } }
+        reader = try definition.reader(site: site, rules: InventoryRules(), beginning: beginning)
     }
 
     /// One read; `commits` false is a crash before the outbox had it.
@@ -111,6 +114,11 @@ final class DropSite {
     func names(in directory: String) -> [String] {
         ((try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []).filter { !$0.hasPrefix(".") }.sorted()
     }
+}
+
+/// One test, one thread.
+private final class CaughtUp: @unchecked Sendable {
+    var value: Timestamp?
 }
 
 /// A ledger's stock in memory.

@@ -35,7 +35,8 @@ struct MappingTests {
                 // Of those after the one that applies each would be an error.
                 let fields: [MappingField: String] = [
                     .when: "CASE WHEN item + 0 < \(number) THEN decimal('x' || item) ELSE item = '\(number)' END",
-                    .sku: "CASE WHEN item = '\(number)' THEN 'R\(number)' ELSE decimal('x' || item) END", .quantity: "qty",
+                    .sku: "CASE WHEN item = '\(number)' THEN 'R\(number)' ELSE decimal('x' || item) END",
+                    .quantity: "qty",
                 ]
                 return EventRule(
                     type: .received, also: false, expressions: fields.mapValues { Ingest.Expression(sql: $0) })

@@ -32,11 +32,11 @@ extension DropSource {
             return start(nil)
         }
         guard round.now.milliseconds >= checking.asOf + Self.settleMargin else {
+            // Soon enough, so nothing is told of it.
             result.more = false
-            result.status =
-                "waiting: what happened up to \(Timestamp(milliseconds: checking.asOf)) may still be on its way"
             return
         }
+        if openedJournal == nil, try waitsForLedger(checking, round, &result) { return }
         var journal = try openedJournal ?? JournalLook(view, asOf: checking.asOf, lastAsOf: lastChecked(round.memory))
         let isGathering = try journal.goOn(view)
         openedJournal = journal
@@ -68,16 +68,37 @@ extension DropSource {
         try endCheck(checking, round, &result)
     }
 
+    /// What the ledger's source has not told yet would all seem to be missing.
+    private func waitsForLedger(
+        _ checking: DropState.Checking, _ round: DropRound, _ result: inout PipelineRead
+    ) throws -> Bool {
+        guard let ledger = settings.full?.checks, let caughtUpAt = beginning.ledgerCaughtUpAt else { return false }
+        if let told = caughtUpAt(), told.milliseconds >= checking.asOf + Self.settleMargin { return false }
+        let since = ledgerAwaited ?? round.monotonic
+        ledgerAwaited = since
+        result.more = false
+        if round.monotonic - since < settings.patience {
+            result.status = "waiting: \(ledger) has not told all up to \(Timestamp(milliseconds: checking.asOf)) yet"
+        } else {
+            result.notices.append("\(checking.export) is not compared: \(ledger) has not told all up to its time")
+            try endCheck(nil, round, &result)
+        }
+        return true
+    }
+
     /// The time of the export that was checked last, in milliseconds since 1970.
     private func lastChecked(_ memory: SourceMemory) throws -> Int64? {
         let parts = try memory.text("checked")?.split(separator: "\u{1F}", omittingEmptySubsequences: false)
         return parts.flatMap { $0.count > 1 ? Int64($0[1]) : nil }
     }
 
-    private func endCheck(_ checking: DropState.Checking, _ round: DropRound, _ result: inout PipelineRead) throws {
+    /// `checking` nil: nothing was compared.
+    private func endCheck(_ checking: DropState.Checking?, _ round: DropRound, _ result: inout PipelineRead) throws {
         state.checking = nil
         openedStock = nil
         openedJournal = nil
+        ledgerAwaited = nil
+        guard let checking else { return start(nil) }
         let drifting = try round.memory.connection.integer("SELECT count(*) FROM drifts")
         let words = [
             checking.export, "\(checking.asOf)", "\(round.now.milliseconds)", "\(checking.compared)",
@@ -209,16 +230,18 @@ struct CheckPass {
     func note(_ drift: StockDrift, export: String, generation: Int64, now: Timestamp) throws -> Bool {
         let figures = CheckReport.text(drift.figures)
         let key = drift.key.joined
-        let select = try memory.connection.prepare("SELECT figures, since FROM drifts WHERE key = ?1")
+        let select = try memory.connection.prepare("SELECT figures, since, cause FROM drifts WHERE key = ?1")
         select.bind(1, text: key)
         let isKnown = try select.step()
         let (told, since) = isKnown ? (select.text(0), select.integer(1)) : (nil, now.milliseconds)
+        // What explained the same difference once still does; the event that did may be out of sight.
+        let known = told == figures && drift.cause == .unknown ? select.text(2) : nil
         select.reset()
         let put = try memory.connection.prepare("INSERT OR REPLACE INTO drifts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")
         put.bind(1, text: key)
         put.bind(2, generation)
         put.bind(3, text: figures)
-        put.bind(4, text: drift.cause.rawValue)
+        put.bind(4, text: known ?? drift.cause.rawValue)
         put.bind(5, text: export)
         put.bind(6, drift.asOf.milliseconds)
         put.bind(7, since)

@@ -31,6 +31,8 @@ package final class DropSource: SourceReader {
     var openedStock: (any StockView)?
     /// Gathered anew by each check.
     var openedJournal: JournalLook?
+    /// Since when a check waits for what it checks, in monotonic milliseconds.
+    var ledgerAwaited: Int64?
     var queue: DropQueue
     /// Hashed stamps of the files that are not to be read again.
     var known: Set<UInt64> = []

@@ -29,6 +29,8 @@ package struct PipelineRead {
     package var batch: CaptureBatch?
     package var more = false
     package var status = "ok"
+    /// All that the source has was read.
+    package var isAtEnd = false
     package var notices: [String] = []
     /// What waits for a technician's word.
     package var hold: SourceHoldNote?
@@ -53,6 +55,8 @@ package struct SourceBeginning: Sendable {
     package var reconcile: ReconcileRequest?
     /// The stock that the other sources add up to; nil: nothing can be checked.
     package var stock: (@Sendable () throws -> any StockView)?
+    /// Up to when the source that is checked has told all, durably; nil: nobody knows, and nobody waits for it.
+    package var ledgerCaughtUpAt: (@Sendable () -> Timestamp?)?
     /// What work took is measured with it, in milliseconds.
     package var workClock: @Sendable () -> Int64
 
