@@ -90,7 +90,8 @@ struct DropFiles {
         defer { try? FileManager.default.removeItem(atPath: home) }
         try FileBytes.replace(home + "/agent.conf", with: Self.configuration(mode: "changes"))
         for file in 0..<files {
-            let text = "item;description;bin;lot;qty;uom;updated\n\(file);x;A;L;1;EA;20261101\n"
+            // As many SKUs however many files: what the stock's table costs is another measure.
+            let text = "item;description;bin;lot;qty;uom;updated\n\(file % 1_000);\(file);A;L;1;EA;20261101\n"
             try FileBytes.append(Array(text.utf8), to: "\(home)/in/stock_\(20_000_000 + file).csv")
         }
         let agent = try ChildProcess(program, ["run", "--config", home + "/agent.conf"], log: home + "/agent.log")

@@ -21,7 +21,7 @@ package struct DropSettings: Sendable, Equatable {
     /// How long a missing or unfinished file is waited for, in milliseconds.
     package var patience: Int64 = 600_000
     /// So many files one look keeps at most; the others wait for a later one.
-    package var mostAtOnce = 10_000
+    package var mostAtOnce = 20_000
     /// Nil: each file reports changes.
     package var full: FullSettings?
 
