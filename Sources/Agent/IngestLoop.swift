@@ -97,6 +97,8 @@ final class IngestLoop {
         underWay = []
         checkpoints = [:]
         drained = [:]
+        told = [:]
+        for source in configuration.sources { report.source(source.name, caughtUpAt: nil) }
         let starts = try outbox.openSources(configuration.sources.map(\.name))
         if let aside = outbox.asides.last {
             report.damaged("the outbox was damaged and is kept as \(aside); a new epoch began")
@@ -177,7 +179,9 @@ final class IngestLoop {
 
     /// What was read up to these moments is durable. Told at most once a second: nobody asks for more.
     private func tellDrained() {
-        for (source, moment) in drained where moment.milliseconds >= (told[source]?.milliseconds ?? 0) + 1_000 {
+        for (source, moment) in drained {
+            let passed = moment.milliseconds - (told[source]?.milliseconds ?? 0)
+            if (0..<1_000).contains(passed) { continue }
             told[source] = moment
             report.source(source, caughtUpAt: moment)
         }

@@ -50,7 +50,9 @@ final class SourceRun {
                 checkpoint: start?.checkpoint, lostWith: start?.rewind == nil ? start?.lostWith : nil,
                 decision: start?.decision, reconcile: start?.reconcile, stock: { [outbox] in try outbox.reader() })
             if let ledger = definition.drop?.full?.checks {
-                beginning.ledgerCaughtUpAt = { [report] in report.progress(of: ledger)?.caughtUpAt }
+                beginning.ledger = { [report] in
+                    report.progress(of: ledger)?.caughtUp.map { LedgerReach(since: $0.since, at: $0.at) }
+                }
             }
             reader = try definition.beginning(at: start?.rewind).reader(site: site, rules: rules, beginning: beginning)
             trouble = nil
@@ -67,8 +69,7 @@ final class SourceRun {
         }
         if let reason = hold.reason { return .waiting(reason) }
         do {
-            var read = try reader.read(maxBytes: maxBytes, now: now, monotonic: monotonic)
-            read.isAtEnd = !read.more && read.status == "ok"
+            let read = try reader.read(maxBytes: maxBytes, now: now, monotonic: monotonic)
             let result = rhythm.judge(read, monotonic: monotonic)
             if reader.mappingVersion != mappingVersion {
                 mappingVersion = reader.mappingVersion

@@ -68,9 +68,19 @@ package final class DeliveryReport: Sendable {
         state.withLock { $0.sources[name, default: SourceProgress()].behindSince = moment }
     }
 
-    package func source(_ name: String, caughtUpAt moment: Timestamp) {
-        state.withLock { $0.sources[name, default: SourceProgress()].caughtUpAt = moment }
+    /// All that the source had then is durable; nil: nobody knows of it any more. Told once a second at most.
+    package func source(_ name: String, caughtUpAt moment: Timestamp?) {
+        state.withLock { state in
+            let before = state.sources[name]?.caughtUp
+            state.sources[name, default: SourceProgress()].caughtUp = moment.map { moment in
+                let gap = before.map { moment.milliseconds - $0.at.milliseconds } ?? .max
+                return ((0...Self.longestGap).contains(gap) ? before?.since ?? moment : moment, moment)
+            }
+        }
     }
+
+    /// A source that was caught up a minute ago and is now was caught up in between.
+    private static let longestGap: Int64 = 60_000
 
     /// What a source gave and is committed, and where its last record stood.
     package func source(_ name: String, gave counts: SourceCounts, upTo position: String) {

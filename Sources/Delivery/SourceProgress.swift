@@ -21,8 +21,8 @@ package struct SourceProgress: Sendable {
     package var status: String?
     /// Since when it has more than was read, in monotonic milliseconds; nil: it is caught up.
     package var behindSince: Int64?
-    /// All that it had then is durable.
-    package var caughtUpAt: Timestamp?
+    /// All that it had then is durable, and it was caught up all the time before, since so long.
+    package var caughtUp: (since: Timestamp, at: Timestamp)?
     package var lastRecord: Timestamp?
     /// Where the last record stood, for people: `moves.csv:61751`.
     package var lastPosition: String?

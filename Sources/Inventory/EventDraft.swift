@@ -11,6 +11,7 @@ package struct EventDraft: Sendable, Equatable {
     package var levels: [StockLevel] = []
     /// The levels were found by comparing: they say nothing where the stock is so already, and what changed beside.
     package var isCompared = false
+    package var basis = LevelBasis.figures
     /// Of a compared level: by how much it differs from the stock that it met, bucket by bucket.
     package var difference: [StockChange] = []
     /// For `stock.counted` only.
@@ -88,6 +89,16 @@ package struct StockLevel: Sendable, Equatable {
         self.key = key
         self.buckets = buckets
     }
+}
+
+/// What the figures of a level are, at the moment when it is appended.
+package enum LevelBasis: Sendable, Equatable {
+    /// What there is.
+    case figures
+    /// What there is, as long as the key has this version: 0 for one that has none yet. Else the level says nothing.
+    case version(Int64)
+    /// By how much the stock differs from what there is.
+    case differences
 }
 
 package struct StockCount: Sendable, Equatable {

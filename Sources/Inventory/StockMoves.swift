@@ -7,15 +7,18 @@ package struct StockMove: Sendable, Equatable {
     package var bucket: Bucket?
     /// In millionths.
     package var delta: Int64
-    /// When it happened; of an event that tells no time of day, when it was captured.
+    /// When it happened, or where that is not known when it was captured.
     package var at: Timestamp
+    /// The event tells a time of day.
+    package var isTimed: Bool
     /// The key's version that it made.
     package var version: Int64
 
-    package init(bucket: Bucket?, delta: Int64, at: Timestamp, version: Int64) {
+    package init(bucket: Bucket?, delta: Int64, at: Timestamp, isTimed: Bool = true, version: Int64) {
         self.bucket = bucket
         self.delta = delta
         self.at = at
+        self.isTimed = isTimed
         self.version = version
     }
 }
@@ -38,7 +41,7 @@ package struct StockMoves: Sendable {
         let event = 0..<payload.count
         guard let type = reader.member("type", of: event), let subject = reader.member("subject", of: event),
             let data = reader.member("data", of: event), let balances = reader.member("balances", of: data),
-            let at = Self.time(of: data, reader) ?? Self.time("time", of: event, reader)
+            let (at, isTimed) = Self.time(of: data, reader) ?? Self.time("time", of: event, reader).map({ ($0, false) })
         else { return }
         let versions = reader.elements(of: balances).map { line in
             (key: Self.key(line, subject, reader), version: reader.integer("version", of: line) ?? 0)
@@ -60,7 +63,10 @@ package struct StockMoves: Sendable {
                 let delta = reader.text("delta", of: change).flatMap({ Quantity(bytes: $0) })
             else { continue }
             entries.append(
-                Entry(key: key, move: StockMove(bucket: bucket, delta: delta.millionths, at: at, version: version)))
+                Entry(
+                    key: key,
+                    move: StockMove(
+                        bucket: bucket, delta: delta.millionths, at: at, isTimed: isTimed, version: version)))
         }
     }
 
@@ -87,9 +93,10 @@ package struct StockMoves: Sendable {
 
     private static let levels = [EventType.level, .skipped].map { jsonText($0.wireName) }
 
-    private static func time(of data: Range<Int>, _ reader: CompactJSON) -> Timestamp? {
-        let isOfDay = reader.text("time_quality", of: data)?.elementsEqual(TimeQuality.dateOnly.rawValue.utf8) ?? false
-        return time(isOfDay ? "captured_at" : "occurred_at", of: data, reader)
+    private static func time(of data: Range<Int>, _ reader: CompactJSON) -> (at: Timestamp, isTimed: Bool)? {
+        let quality = reader.text("time_quality", of: data)
+        let isTimed = ![TimeQuality.dateOnly, .captured].contains { quality?.elementsEqual($0.rawValue.utf8) ?? false }
+        return time(isTimed ? "occurred_at" : "captured_at", of: data, reader).map { ($0, isTimed) }
     }
 
     private static func time(_ name: StaticString, of object: Range<Int>, _ reader: CompactJSON) -> Timestamp? {

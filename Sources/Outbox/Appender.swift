@@ -166,12 +166,31 @@ struct Appender {
             let index = try line(of: level.key)
             let before = lines[index].balance
             if draft.isCompared { befores.append(before) }
-            try lines[index].balance.apply(level, rules: rules)
+            try lines[index].balance.apply(Self.present(level, draft.basis, before), rules: rules)
             if lines[index].balance.isLessAvailable(than: before) { availableFell = true }
         }
         let touched = max(draft.occurredAt.milliseconds, now.milliseconds)
         for index in lines.indices { balances.put(lines[index].balance, at: places[index], touched: touched) }
         return rules.lane(of: draft.type, availableFell: availableFell, reversing: draft.reversedType)
+    }
+
+    /// What a level says of the stock that it meets; `before` has the event's version already.
+    private static func present(
+        _ level: StockLevel, _ basis: LevelBasis, _ before: Balance
+    ) throws(InventoryError) -> StockLevel {
+        var level = level
+        switch basis {
+        case .figures: break
+        case .version(let version):
+            if before.version - 1 != version { level.buckets = [:] }
+        case .differences:
+            for (bucket, difference) in level.buckets {
+                level.buckets[bucket] = try before[bucket].map { value throws(InventoryError) in
+                    try value.adding(difference)
+                }
+            }
+        }
+        return level
     }
 
     private mutating func line(of key: StockKey) throws -> Int {

@@ -38,15 +38,17 @@ extension OutboxReader {
     package func journal(since moment: Timestamp, limit: Int64) throws -> JournalSpan? {
         // What an earlier epoch held is not looked for.
         guard let lanes = try heads(back: 0), lanes.epoch.start < moment else { return nil }
-        let first = try ByLane<Int64> { try firstSequence(of: $0, capturedSince: moment) }
-        for lane in Lane.allCases where first[lane] <= lanes.heads[lane] {
-            // The first one that is kept may not be the first one that there was: an older one has to be there too.
-            let older = max(1, first[lane] - 1)
-            let found = try page(lane: lane, of: lanes.epoch, after: older - 1, limit: 1)
-            guard found.first?.sequence == older else { return nil }
+        let prunedTo = try read {
+            try connection.integer("SELECT coalesce((SELECT value FROM facts WHERE name = 'pruned_to'), 0)")
         }
-        let span = JournalSpan(
-            epoch: lanes.epoch, after: ByLane { min(first[$0] - 1, lanes.heads[$0]) }, through: lanes.heads)
+        guard prunedTo < moment.milliseconds else { return nil }
+        let after = try ByLane<Int64> { lane in
+            let first = try firstSequence(of: lane, capturedSince: moment)
+            let found = try page(lane: lane, of: lanes.epoch, after: first - 1, limit: 1).first
+            // All that the lane had may be pruned.
+            return found.map { $0.sequence - 1 } ?? lanes.heads[lane]
+        }
+        let span = JournalSpan(epoch: lanes.epoch, after: after, through: lanes.heads)
         return span.events <= limit ? span : nil
     }
 

@@ -81,6 +81,7 @@ struct Retention {
         var excess = lanes.reduce(0) { $0 + $1.kept } - options.keepBytes
         let oldest = now.milliseconds - options.keepMilliseconds
         var slots: [Int64] = []
+        var latest = Int64.min
         upkeep.eventsDue = .max
         upkeep.hasMoreEvents = false
         while let index = lanes.indices.min(by: { lanes[$0].order < lanes[$1].order }), let row = lanes[index].next {
@@ -93,6 +94,7 @@ struct Retention {
                 break
             }
             slots.append(row.slot)
+            latest = max(latest, row.at)
             excess -= row.size
             try lanes[index].take()
         }
@@ -105,6 +107,11 @@ struct Retention {
                 try delete.run()
             }
             for lane in lanes where lane.taken > 0 { try lane.store(journal.connection) }
+            try journal.connection.execute(
+                """
+                INSERT INTO facts VALUES ('pruned_to', '\(latest)') ON CONFLICT(name)
+                    DO UPDATE SET value = max(CAST(value AS INTEGER), \(latest))
+                """)
         }
         return slots.count
     }

@@ -50,7 +50,7 @@ struct ReconcileCommand: ParsableCommand {
 
     func run() throws {
         if check || fix, let source {
-            let before = try documents().first?.checkedAt
+            let before = try documents().first.map(Self.state)
             guard try order(source) else { return }
             try waitForCheck(of: source, after: before)
         }
@@ -93,10 +93,17 @@ struct ReconcileCommand: ParsableCommand {
         return true
     }
 
-    private func waitForCheck(of source: String, after before: String?) throws {
+    /// Changes with each comparison, and when there could be none.
+    private static func state(_ document: ReconcileDocument) -> [String?] {
+        [document.checkedAt, document.notCompared]
+    }
+
+    private func waitForCheck(of source: String, after before: [String?]?) throws {
         var waited: Int32 = 0
         // It may not answer while a large export is compared.
-        func answer() -> String? { (try? control.client.get(ReconcileList.self, target))?.sources.first?.checkedAt }
+        func answer() -> [String?]? {
+            (try? control.client.get(ReconcileList.self, target))?.sources.first.map(Self.state)
+        }
         while [nil, before].contains(answer()) {
             guard waited < Self.patience else {
                 printError("the comparison goes on; see later: waybill reconcile \(source)")
@@ -110,6 +117,9 @@ struct ReconcileCommand: ParsableCommand {
     // MARK: words
 
     private func tell(_ document: ReconcileDocument) {
+        defer {
+            if let reason = document.notCompared { printLine(padded("then", 13) + control.style.bad(visible(reason))) }
+        }
         guard let export = document.export, let asOf = document.asOf, let checkedAt = document.checkedAt else {
             return printLine("\(document.source) checks \(document.checks): no export was compared yet")
         }

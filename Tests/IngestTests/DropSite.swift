@@ -20,7 +20,7 @@ final class DropSite {
     /// What the ledger adds up to, for a source that checks it.
     var stock: LedgerStock?
     /// Nil: nobody knows.
-    var ledgerCaughtUpAt: Timestamp? { didSet { caughtUp.value = ledgerCaughtUpAt } }
+    var reach: LedgerReach? { didSet { caughtUp.value = reach } }
     private let caughtUp = CaughtUp()
     /// Monotonic milliseconds.
     var clock: Int64 = 0
@@ -72,7 +72,7 @@ final class DropSite {
         var beginning = SourceBeginning(
             checkpoint: checkpoint, decision: decision, reconcile: reconcile,
             stock: stock.map { stock in { @Sendable in stock } }, workClock: { 0 })
-        if ledgerCaughtUpAt != nil { beginning.ledgerCaughtUpAt = { [caughtUp] in caughtUp.value } }
+        if reach != nil { beginning.ledger = { [caughtUp] in caughtUp.value } }
         reader = try definition.reader(site: site, rules: InventoryRules(), beginning: beginning)
     }
 
@@ -118,7 +118,7 @@ final class DropSite {
 
 /// One test, one thread.
 private final class CaughtUp: @unchecked Sendable {
-    var value: Timestamp?
+    var value: LedgerReach?
 }
 
 /// A ledger's stock in memory.
@@ -146,10 +146,13 @@ final class LedgerStock: StockView, @unchecked Sendable {
     func known(ofSKU sku: String) throws -> [KnownStock] { lines.values.filter { $0.key.sku == sku } }
 
     /// An event that was captured when it happened, and changes the stock.
-    func move(_ sku: String, _ location: String, _ deltas: [Bucket: String], at: Timestamp) throws {
+    func move(
+        _ sku: String, _ location: String, _ deltas: [Bucket: String], at: Timestamp, quality: TimeQuality = .exact
+    ) throws {
         let key = StockKey(sku: sku, location: location)
         var line = try #require(lines[key])
         var draft = try draft(of: .adjusted, sku, at)
+        draft.timeQuality = quality
         for (bucket, delta) in deltas {
             let change = StockChange(key: key, bucket: bucket, delta: try Quantity(delta))
             draft.changes.append(change)
@@ -212,7 +215,7 @@ final class LedgerStock: StockView, @unchecked Sendable {
     }
 }
 
-/// The levels of a batch as `sku@location=figure`, zero for what is gone; rejects as `!code`.
+/// The levels of a batch as `sku@location=figure`, `+=` for a difference, zero for what is gone; rejects as `!code`.
 func levels(_ records: [CapturedRecord]) -> [String] {
     records.flatMap { record in
         switch record.outcome {
@@ -220,7 +223,8 @@ func levels(_ records: [CapturedRecord]) -> [String] {
             drafts.map { draft in
                 guard let level = draft.levels.first else { return draft.type.rawValue }
                 let figures = level.buckets.sorted { $0.key.rawValue < $1.key.rawValue }.map { "\($0.value)" }
-                return "\(level.key.sku)@\(level.key.location)=\(figures.joined(separator: ","))"
+                let sign = draft.basis == .differences ? "+=" : "="
+                return "\(level.key.sku)@\(level.key.location)\(sign)\(figures.joined(separator: ","))"
             }
         case .reject(let reason): ["!" + reason.code]
         case .ignored: ["-"]

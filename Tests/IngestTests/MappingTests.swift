@@ -46,6 +46,23 @@ struct MappingTests {
         #expect(skus(try export.drain(pipeline)) == ["R3", "R201", "R449", "-", "!unmapped"])
     }
 
+    @Test func `a condition is computed from the left on, no further than it decides`() throws {
+        let export = try Export()
+        try export.append("code;item;qty\nXX;1;abc\nSH;2;5\n")
+        let pipeline = try export.pipeline {
+            $0.mapping.rules[0].expressions[.when] = Ingest.Expression(sql: "code = 'SH' AND decimal(qty) > 0")
+            $0.mapping.ignores = [Ingest.Expression(sql: "code = 'XX'")]
+        }
+        #expect(skus(try export.drain(pipeline)) == ["-", "2"])
+    }
+
+    @Test(arguments: ["max(qty)", "count(*)", "total(qty)"])
+    func `an aggregate is refused: it would give a row for each record`(sql: String) throws {
+        let mapping = try mapping(sql)
+        let error = #expect(throws: IngestError.self) { try mapping.compile(columns: ["item", "qty"]) }
+        #expect(error?.message.contains("aggregate") == true, "\(String(describing: error))")
+    }
+
     @Test func `an unknown time zone is an error`() {
         #expect(throws: IngestError.self) {
             try Mapping(
@@ -149,6 +166,7 @@ struct MappingTests {
         ("utc_time(at, 'CyyMMddHHmm')", "12607151230", "2026-07-15T12:30:00.000Z", .exact),
         ("utc_time(at, 'CyyMMddHHmm')", "09912312359", "1999-12-31T23:59:00.000Z", .exact),
         ("utc_time(at, 'dd.MM.yy')", "15.07.2026", "!time", nil),
+        ("utc_time(at, 'yyyy-MM-dd HH:mm UTC')", "2026-07-15 12:30 UTC", "2026-07-15T12:30:00.000Z", .exact),
         ("at", "2026-07-15T12:30:00+02:00", "2026-07-15T10:30:00.000Z", .exact), ("at", "20260715", "!time", nil),
     ])
     func `a time says how well it is known`(sql: String, text: String, wanted: String, quality: TimeQuality?) throws {

@@ -105,6 +105,10 @@ struct OnboardingTests {
         #expect(found.format.skippedLines == 3 && found.format.ignoredLines == ["Summe", "Ende"])
         #expect(found.records == 12 && found.format.hasHeader)
         #expect(found.columns[3].kind == .time(pattern: "dd.MM.yy", other: nil))
+        let torn = try sketch("Artikel;Lagerplatz;Menge;Datum\n" + rows + "Summe;6")
+        #expect(torn.format.ignoredLines.isEmpty)
+        let ragged = try sketch("Artikel;Lagerplatz;Menge;Datum\n" + rows + "A77;1\n")
+        #expect(ragged.format.ignoredLines.isEmpty)
         let plain = try sketch("Artikel;Lagerplatz;Menge;Datum\n" + rows)
         #expect(plain.format.skippedLines == 0 && plain.format.ignoredLines.isEmpty)
     }

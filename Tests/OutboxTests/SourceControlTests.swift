@@ -135,4 +135,37 @@ struct SourceControlTests {
         #expect(try reader.journal(since: moment(5), limit: 1_000) == nil, "what is pruned may have been of then")
         #expect(try reader.journal(since: moment(15), limit: 1_000)?.events == 60)
     }
+
+    @Test func `a level that comes of comparing goes by the stock that it meets`() throws {
+        let temporary = try TemporaryOutbox()
+        let outbox = try temporary.open()
+        let key = StockKey(sku: "A", location: "L")
+        func level(_ figure: String, _ basis: LevelBasis, _ name: String) throws -> CapturedRecord {
+            var record = try temporary.record(name)
+            guard case .events(var drafts) = record.outcome else { return record }
+            drafts[0].type = .level
+            drafts[0].changes = []
+            drafts[0].levels = [StockLevel(key: key, buckets: [.unrestricted: try Quantity(figure)])]
+            drafts[0].isCompared = true
+            drafts[0].basis = basis
+            record.outcome = .events(drafts)
+            return record
+        }
+        func append(_ records: CapturedRecord...) throws -> AppendResult {
+            try outbox.append([temporary.batch(records)], now: temporary.now)
+        }
+        func stock() throws -> String? {
+            try outbox.reader().known(key)?.balance[.unrestricted].map { "\($0)" }
+        }
+        #expect(try append(level("5", .version(0), "L-1")).events == 1)
+        #expect(try stock() == "5")
+        // The move was captured when the level was computed already, and is appended before it.
+        let result = try append(temporary.record("M-1", quantity: "2"), level("9", .version(1), "L-2"))
+        #expect(result.events == 1 && result.suppressed == 1)
+        #expect(try stock() == "7")
+        #expect(try append(temporary.record("M-2", quantity: "1"), level("-3", .differences, "L-3")).events == 2)
+        #expect(try stock() == "5")
+        #expect(try append(level("6", .version(4), "L-4")).events == 1)
+        #expect(try stock() == "6")
+    }
 }

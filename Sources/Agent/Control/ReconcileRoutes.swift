@@ -30,6 +30,8 @@ package struct ReconcileDocument: Codable, Sendable {
     package var export: String?
     package var asOf: String?
     package var checkedAt: String?
+    /// Why an export after it was not compared.
+    package var notCompared: String?
     package var compared: Int64 = 0
     package var left: Int64 = 0
     package var baselines: Int64 = 0
@@ -40,6 +42,7 @@ package struct ReconcileDocument: Codable, Sendable {
         case schema, source, checks, export, compared, left, baselines, drifting, lines
         case asOf = "as_of"
         case checkedAt = "checked_at"
+        case notCompared = "not_compared"
     }
 }
 
@@ -49,6 +52,7 @@ extension ControlDesk {
         try configuration.sources.filter { $0.drop?.full?.checks != nil && (name == nil || $0.name == name) }.map {
             source in
             var document = ReconcileDocument(source: source.name, checks: source.drop?.full?.checks ?? "")
+            document.notCompared = try CheckReport.notCompared(of: source.name, in: configuration.outbox.directory)
             guard let report = try CheckReport(of: source.name, in: configuration.outbox.directory) else {
                 return document
             }

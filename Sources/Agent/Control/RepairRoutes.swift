@@ -62,7 +62,8 @@ extension ControlServer {
         do { return try answer(try await body()) } catch let refusal as DeskRefusal {
             return try answer(RefusalDocument(refused: refusal.words))
         } catch let error as SQLiteError where error.isBusy {
-            return try answer(RefusalDocument(refused: "an export is being compared just now; ask again in a while"))
+            return try answer(
+                RefusalDocument(refused: "its file is busy, as when an export is being compared; ask again in a while"))
         }
     }
 }

@@ -55,7 +55,8 @@ struct ExpressionCompiler {
         for (index, one) in cases.enumerated() {
             let padding = Array(repeating: "NULL", count: width - one.fields.count)
             let list = (["\(index)"] + one.fields.map { "(\($0.sql))" } + padding).joined(separator: ", ")
-            let text = "\(list) FROM (\(subquery)) WHERE (\(one.condition.sql))"
+            // In a CASE its terms are computed from the left on and no further than needed; in a WHERE alone they are not.
+            let text = "\(list) FROM (\(subquery)) WHERE CASE WHEN (\(one.condition.sql)) THEN 1 END"
             if terms.count == Self.mostTerms || terms.reduce(text.utf8.count, { $0 + $1.utf8.count }) > Self.mostText {
                 try end()
             }
@@ -88,10 +89,15 @@ struct ExpressionCompiler {
         return "SELECT \(named.isEmpty ? "NULL" : named.joined(separator: ", "))"
     }
 
-    /// Each alone, so that an error's offset is the expression's own.
+    /// Each alone, so that an error's offset is the expression's own. In a WHERE too, where no aggregate may be: it would
+    /// give a row for a record that its rule is not for.
     private func check(_ expression: Expression) throws {
-        let prefix = "SELECT ("
-        do { _ = try connection.prepare("\(prefix)\(expression.sql)) FROM (\(subquery))") } catch {
+        try check(expression, "SELECT (", ") FROM (\(subquery))")
+        try check(expression, "SELECT 1 FROM (\(subquery)) WHERE (", ")")
+    }
+
+    private func check(_ expression: Expression, _ prefix: String, _ suffix: String) throws {
+        do { _ = try connection.prepare(prefix + expression.sql + suffix) } catch {
             let inside = min(
                 max(0, (error.errorOffset ?? prefix.utf8.count) - prefix.utf8.count), expression.sql.utf8.count)
             let place = "\(expression.file):\(expression.line):\(expression.column + inside)"

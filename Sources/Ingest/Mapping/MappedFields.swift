@@ -5,6 +5,8 @@ import SQLite
 struct MappedFields {
     private var texts = [String?](repeating: nil, count: MappingField.allCases.count)
     private(set) var occurredAt: Timestamp?
+    /// It came with its offset from UTC, from no time function.
+    private(set) var isInstant = false
     private var filled: [MappingField] = []
 
     subscript(field: MappingField) -> String? { texts[field.rawValue] }
@@ -14,11 +16,13 @@ struct MappedFields {
         for field in filled { texts[field.rawValue] = nil }
         filled = fields
         occurredAt = nil
+        isInstant = false
         for (column, field) in fields.enumerated() {
             let column = Int32(first + column)
             if row.isNull(column) { continue }
             if field == .occurredAt {
                 occurredAt = try Self.moment(row, column)
+                isInstant = !row.isInteger(column)
             } else {
                 guard let text = row.text(column), !text.isEmpty else { continue }
                 texts[field.rawValue] = text

@@ -153,7 +153,8 @@ package final class Mapping {
     private func builder(_ rule: CompiledRule) -> DraftBuilder {
         DraftBuilder(
             type: rule.rule.type, reversedType: rule.rule.reversedType, fields: fields, rules: rules,
-            timeQuality: notes.timeQuality, reasons: definition.reasons, units: lookups.units)
+            timeQuality: fields.isInstant ? .exact : notes.timeQuality, reasons: definition.reasons,
+            units: lookups.units)
     }
 
     /// The factors of a SKU's units, where there is a table of units.

@@ -157,7 +157,9 @@ enum TimePattern {
             case UInt8(ascii: "y") where isDigit:
                 year = (year ?? 0) * 10 + digit
                 yearDigits += 1
-            case UInt8(ascii: "C") where isDigit: century = digit
+            case UInt8(ascii: "C") where isCentury(at: index, of: pattern):
+                if !isDigit { return nil }
+                century = digit
             case UInt8(ascii: "M") where isDigit:
                 month = month * 10 + digit
                 hasMonth = true
@@ -168,7 +170,7 @@ enum TimePattern {
             case UInt8(ascii: "m") where isDigit: minute = minute * 10 + digit
             case UInt8(ascii: "s") where isDigit: second = second * 10 + digit
             case UInt8(ascii: "S") where isDigit: fraction = fraction * 10 + digit
-            default: if byte != mark || "yMdHmsSC".utf8.contains(mark) { return nil }
+            default: if byte != mark || "yMdHmsS".utf8.contains(mark) { return nil }
             }
         }
         if yearDigits == 2 { year = year.map { 1900 + 100 * century + $0 } }
@@ -176,5 +178,11 @@ enum TimePattern {
             year: year ?? 1970, month: hasMonth ? month : 1, day: hasDay ? day : 1, hour: hour ?? 0, minute: minute,
             second: second, millisecond: fraction)
         return moment.map { Reading(moment: $0, hasTime: hour != nil) }
+    }
+
+    /// Before a year of two digits; anywhere else it stands for itself.
+    private static func isCentury(at index: Int, of pattern: UnsafeRawBufferPointer) -> Bool {
+        let next = pattern[(index + 1)...].prefix(3)
+        return next.starts(with: "yy".utf8) && !next.elementsEqual("yyy".utf8)
     }
 }

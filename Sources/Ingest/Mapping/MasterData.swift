@@ -6,8 +6,8 @@ import SQLite
 /// Finds and reads the file of a `[[master]]`: whole or not at all.
 final class MasterFile {
     let definition: MasterDefinition
-    /// Nil: a plain name.
-    private let pattern: DropPattern?
+    private let pattern: DropPattern
+    private let isPlain: Bool
     /// What the directory held when it was listed last, and its time of change then, in nanoseconds since 1970.
     private var listed: (newest: String?, modified: Int64)?
 
@@ -20,33 +20,30 @@ final class MasterFile {
     init(_ definition: MasterDefinition) throws {
         self.definition = definition
         let name = definition.path.fileName
-        pattern = name.contains(where: { "*?{".contains($0) }) ? try DropPattern(name) : nil
+        pattern = try DropPattern(name)
+        isPlain = !name.contains { "*?{".contains($0) }
     }
 
     /// The path of the file that counts; nil: there is none, or its directory cannot be listed. A directory that stands
     /// still is not listed again: it may be a drop directory with 100,000 files.
     func newest() -> String? {
-        guard let pattern else { return definition.path }
+        if isPlain, access(definition.path, F_OK) == 0 { return definition.path }
         var status = stat()
         guard stat(definition.path.directory, &status) == 0 else { return nil }
         let modified = Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec)
         if let listed, listed.modified == modified { return listed.newest }
         var now = timespec()
         clock_gettime(CLOCK_REALTIME, &now)
-        let newest = last(fitting: pattern)
-        let age = Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec) - modified
-        listed = age > Self.coarse ? (newest, modified) : nil
-        return newest
-    }
-
-    private func last(fitting pattern: DropPattern) -> String? {
         var last: DropEntry?
-        _ = DropListing(definition.path.directory, pattern: pattern, settings: DropSettings()) { entry in
+        let listing = DropListing(definition.path.directory, pattern: pattern, settings: DropSettings()) { entry in
             if let known = last, entry.order.precedesInBytes(known.order) { return true }
             last = entry
             return true
         }
-        return last.map { "\(definition.path.directory)/\($0.name)" }
+        let newest = last.map { "\(definition.path.directory)/\($0.name)" }
+        let age = Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec) - modified
+        listed = listing != nil && age > Self.coarse ? (newest, modified) : nil
+        return newest
     }
 
     /// A row for each record of which no expression is NULL. Throws `IngestError` for a record that cannot be read, or a

@@ -85,12 +85,16 @@ struct SampleLines {
     let texts: [String]
     /// Of each in the file, from 0: blank ones are not here.
     let numbers: [Int]
+    /// The last one has no end: it may be torn.
+    let endsOpen: Bool
 
     init(_ sample: Sample, encoding: String) throws {
         let decoder = try TextDecoder(encoding: encoding)
         let present = sample.pieces(Framing(encoding: encoding)).enumerated().filter { !$0.element.bytes.isEmpty }
         raw = present.map(\.element)
         numbers = present.map(\.offset)
+        let end = sample.bytes.withUnsafeBytes { Framing(encoding: encoding).afterLast(in: $0) }
+        endsOpen = end != sample.bytes.count
         texts = raw.map { line in
             let text = decoder.convert(line.bytes).map { String(decoding: $0, as: UTF8.self) } ?? ""
             return text.hasPrefix("\u{FEFF}") ? String(text.dropFirst()) : text

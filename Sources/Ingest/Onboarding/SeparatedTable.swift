@@ -30,7 +30,7 @@ enum SeparatedTable {
             format.delimiter = separator.byte
             var found = try read(lines, format, from: titles)
             guard let first = found.first, first.count > 1 else { continue }
-            format.ignoredLines = footers(&found, separator.byte)
+            if !lines.endsOpen { format.ignoredLines = footers(&found, separator.byte) }
             let share = 100 * (found.rows.count + 1) / (found.rows.count + 1 + found.others.count)
             let isBetter = best.map { (share, first.count) > ($0.share, $0.table.names.count) } ?? true
             guard share >= 90, isBetter else { continue }
@@ -72,7 +72,8 @@ enum SeparatedTable {
             return String(other.text[..<(end ?? other.text.endIndex)])
         }
         let isOwn = words.allSatisfy { word in
-            !word.isEmpty && !rows.contains { $0.first?.hasPrefix(word) ?? false }
+            word.contains(where: \.isLetter) && !word.contains(where: \.isNumber)
+                && !rows.contains { $0.first?.hasPrefix(word) ?? false }
         }
         guard isOwn else { return [] }
         reading.others = []

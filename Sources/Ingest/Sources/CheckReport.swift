@@ -53,6 +53,15 @@ package struct CheckReport: Sendable {
         }
     }
 
+    /// Why an export after the last check was not compared, in words. Throws as `init`.
+    package static func notCompared(of source: String, in directory: String) throws -> String? {
+        let path = "\(directory)/source-\(source).sqlite"
+        guard access(path, F_OK) == 0 else { return nil }
+        let connection = try Connection(path: path, mode: .readOnly)
+        let text = try connection.text("SELECT value FROM meta WHERE name = 'not_compared'")
+        return text.flatMap { $0.isEmpty ? nil : $0 }
+    }
+
     /// As a source remembers them; `figures` reads it.
     static func text(_ figures: [StockDrift.Figure]) -> String {
         figures.map { "\($0.bucket.name) \($0.expected) \($0.actual)" }.joined(separator: ",")

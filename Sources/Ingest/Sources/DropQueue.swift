@@ -18,6 +18,8 @@ struct DropQueue {
         case read(DropUnit)
         /// In words.
         case wait(String)
+        /// For longer than anybody has patience for: what comes after it is read.
+        case leave(String)
         case idle
     }
 
@@ -90,7 +92,7 @@ struct DropQueue {
             if reason == gap(before: unit[0]) { return .read(DropUnit(entries: unit, passed: passed)) }
             position += unit.count
         }
-        return passed.first.map { .wait($0) } ?? .idle
+        return passed.first.map { .leave($0) } ?? .idle
     }
 
     /// When something may be complete by standing still; nil: only a new look can tell.

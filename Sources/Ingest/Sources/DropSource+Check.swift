@@ -43,7 +43,7 @@ extension DropSource {
         if isGathering { return start(.checking) }
         let comparison = StockComparison(
             buckets: mappedBuckets, asOf: Timestamp(milliseconds: checking.asOf), moves: journal.moves,
-            unused: rules.unused)
+            unused: rules.unused, trustsCaptures: trustsCaptures(checking))
         let pass = try CheckPass(view: view, memory: round.memory, comparison: comparison)
         let found =
             checking.isSecondPass
@@ -72,18 +72,25 @@ extension DropSource {
     private func waitsForLedger(
         _ checking: DropState.Checking, _ round: DropRound, _ result: inout PipelineRead
     ) throws -> Bool {
-        guard let ledger = settings.full?.checks, let caughtUpAt = beginning.ledgerCaughtUpAt else { return false }
-        if let told = caughtUpAt(), told.milliseconds >= checking.asOf + Self.settleMargin { return false }
+        guard let ledger = settings.full?.checks, let reach = beginning.ledger else { return false }
+        if let told = reach()?.at, told.milliseconds >= checking.asOf + Self.settleMargin { return false }
         let since = ledgerAwaited ?? round.monotonic
         ledgerAwaited = since
         result.more = false
         if round.monotonic - since < settings.patience {
             result.status = "waiting: \(ledger) has not told all up to \(Timestamp(milliseconds: checking.asOf)) yet"
         } else {
-            result.notices.append("\(checking.export) is not compared: \(ledger) has not told all up to its time")
+            let reason = "\(checking.export) is not compared: \(ledger) has not told all up to its time"
+            result.notices.append(reason)
+            try round.memory.write { _ in try round.memory.put("not_compared", text: "\(reason) (\(round.now))") }
             try endCheck(nil, round, &result)
         }
         return true
+    }
+
+    private func trustsCaptures(_ checking: DropState.Checking) -> Bool {
+        guard let reach = beginning.ledger else { return true }
+        return (reach()?.since.milliseconds ?? .max) <= checking.asOf - StockComparison.margin
     }
 
     /// The time of the export that was checked last, in milliseconds since 1970.
@@ -105,7 +112,10 @@ extension DropSource {
             "\(checking.left)",
             "\(checking.baselines)", "\(drifting)",
         ]
-        try round.memory.write { _ in try round.memory.put("checked", text: words.joined(separator: "\u{1F}")) }
+        try round.memory.write { _ in
+            try round.memory.put("checked", text: words.joined(separator: "\u{1F}"))
+            try round.memory.put("not_compared", text: "")
+        }
         if drifting > 0 { result.notices.append("\(checking.export): \(drifting) keys differ; waybill reconcile") }
         start(nil)
     }
@@ -118,11 +128,11 @@ extension DropSource {
         switch finding {
         case .equal: try pass.forget(key)
         case .left: checking.left += 1
-        case .baseline(let level):
+        case .baseline(let level, let version):
             checking.baselines += 1
-            records.append(record(of: level, telling(checking, generation), round.now))
+            records.append(record(of: level, .version(version), telling(checking, generation), round.now))
         case .drift(let drift, let fix) where checking.isFix && drift.cause != .inFlight:
-            records.append(record(of: fix, telling(checking, generation), round.now))
+            records.append(record(of: fix, .differences, telling(checking, generation), round.now))
             try pass.forget(key)
         case .drift(var drift, _):
             if drift.cause != .inFlight {
@@ -206,7 +216,7 @@ struct CheckPass {
 
     func cause(of drift: StockDrift, factors: [(numerator: Int64, denominator: Int64)]) throws -> StockDrift.Cause {
         let known = try view.known(ofSKU: drift.key.sku)
-        let ledger = Dictionary(uniqueKeysWithValues: known.map { ($0.key, figures(of: $0.balance)) })
+        let ledger = Dictionary(uniqueKeysWithValues: known.map { ($0.key, figures(of: $0)) })
         let version = known.first { $0.key == drift.key }?.balance.version
         let moves = version.flatMap { comparison.moves?.path(of: drift.key, to: $0) } ?? []
         let last = try memory.rowsGeneration
@@ -214,16 +224,12 @@ struct CheckPass {
         return DriftCause(
             export: try figures(ofSKU: drift.key.sku), ledger: ledger, factors: factors,
             before: before.isEmpty ? nil : before,
-            moves: moves.filter { move in
-                comparison.isEffective(move) && (move.bucket.map(comparison.buckets.contains) ?? false)
-            }
+            moves: moves.filter { $0.bucket != nil && comparison.isCompared($0) }
         ).cause(of: drift)
     }
 
-    private func figures(of balance: Balance) -> [Bucket: Quantity] {
-        var figures: [Bucket: Quantity] = [:]
-        for bucket in Bucket.allCases where comparison.buckets.contains(bucket) { figures[bucket] = balance[bucket] }
-        return figures
+    private func figures(of ledger: KnownStock) -> [Bucket: Quantity] {
+        comparison.figures(of: ledger).compactMapValues { try? Quantity(millionths: $0) }
     }
 
     /// False when the same difference was told before. Within `SourceMemory.write`.
@@ -234,19 +240,21 @@ struct CheckPass {
         select.bind(1, text: key)
         let isKnown = try select.step()
         let (told, since) = isKnown ? (select.text(0), select.integer(1)) : (nil, now.milliseconds)
-        // What explained the same difference once still does; the event that did may be out of sight.
-        let known = told == figures && drift.cause == .unknown ? select.text(2) : nil
+        let before = isKnown ? select.text(2).flatMap { StockDrift.Cause(rawValue: $0) } : nil
         select.reset()
+        let hasLanded = before == .inFlight && drift.cause != .inFlight
+        // What explained the same difference once still does; the event that did may be out of sight.
+        let cause = told == figures && drift.cause == .unknown && !hasLanded ? before ?? .unknown : drift.cause
         let put = try memory.connection.prepare("INSERT OR REPLACE INTO drifts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")
         put.bind(1, text: key)
         put.bind(2, generation)
         put.bind(3, text: figures)
-        put.bind(4, text: known ?? drift.cause.rawValue)
+        put.bind(4, text: cause.rawValue)
         put.bind(5, text: export)
         put.bind(6, drift.asOf.milliseconds)
         put.bind(7, since)
         try put.run()
-        return told != figures
+        return told != figures || hasLanded
     }
 
     func forget(_ key: StockKey) throws {

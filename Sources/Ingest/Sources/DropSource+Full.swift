@@ -52,7 +52,7 @@ extension DropSource {
         let zeroes = try round.memory.text("zeroes") != "0"
         let changed = try ChangedKeys(round.memory.connection, generation: telling.generation, zeroes: zeroes)
         let page = try changed.page(after: telling.after, limit: Self.mostRecords)
-        for level in page.levels { records.append(record(of: level, telling, round.now)) }
+        for level in page.levels { records.append(record(of: level, .figures, telling, round.now)) }
         guard let last = page.last else {
             state.telling = nil
             return start(nil)
@@ -62,7 +62,9 @@ extension DropSource {
         start(.telling)
     }
 
-    func record(of level: StockLevel, _ telling: DropState.Telling, _ now: Timestamp) -> CapturedRecord {
+    func record(
+        of level: StockLevel, _ basis: LevelBasis, _ telling: DropState.Telling, _ now: Timestamp
+    ) -> CapturedRecord {
         let text = "level:\(level.key.joined):\(telling.hash):\(telling.generation)"
         let figures = level.buckets.sorted { $0.key.rawValue < $1.key.rawValue }.map { "\($0.key.name)=\($0.value)" }
         let found = Compared(
@@ -71,6 +73,7 @@ extension DropSource {
         return record(of: found, now) { draft in
             draft.levels = [level]
             draft.isCompared = true
+            draft.basis = basis
         }
     }
 

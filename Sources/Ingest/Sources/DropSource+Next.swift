@@ -38,7 +38,11 @@ extension DropSource {
         }
         try look(round, &result)
         switch queue.next(monotonic: round.monotonic) {
-        case .idle: break
+        case .idle: result.isAtEnd = true
+        case .leave(let reason):
+            result.isAtEnd = true
+            result.status = "waiting: \(reason)"
+            if let change = queue.nextChange(monotonic: round.monotonic) { nextLook = min(nextLook, change) }
         case .wait(let reason):
             result.status = "waiting: \(reason)"
             if let change = queue.nextChange(monotonic: round.monotonic) { nextLook = min(nextLook, change) }

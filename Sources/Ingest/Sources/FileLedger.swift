@@ -26,9 +26,12 @@ package enum FileLedger {
         let path = "\(directory)/source-\(source).sqlite"
         guard access(path, F_OK) == 0 else { return nil }
         let connection = try Connection(path: path, mode: .readOnly)
+        // An earlier version's file, until its source is opened.
+        let hasReason = "SELECT count(*) FROM pragma_table_info('files') WHERE name = 'reason'"
+        let reason = try connection.integer(hasReason) == 1 ? "reason" : "''"
         let select = try connection.prepare(
             """
-            SELECT name, outcome, reason, at FROM files
+            SELECT name, outcome, \(reason), at FROM files
             WHERE instr(lower(name), lower(?1)) > 0 \(besidesRead ? "AND outcome <> 'read'" : "")
             ORDER BY n DESC LIMIT \(count)
             """)

@@ -52,7 +52,9 @@ final class FollowedFile {
     /// Skips what is there: only its header is read, and a torn last line is left to be read when it is whole.
     func skipToEnd(_ reader: RecordReader) throws {
         passOver()
-        if let columns = decoder.columns { try reader.mapping.compile(columns: columns) }
+        // There is no record before the header, or before titles that are still being written.
+        guard let columns = decoder.columns else { return }
+        try reader.mapping.compile(columns: columns)
         // The last line may be torn: its first byte is where the last line end was.
         let size = file.size - file.size % Int64(ends.unit)
         var tail = max(0, size - Int64(Self.longestLine))

@@ -81,6 +81,7 @@ package final class SourcePipeline: SourceReader {
         isResumed = true
         try readLingering(reader, &records, &result)
         try readCurrent(reader, &records, &result)
+        result.isAtEnd = !result.more && result.status == "ok"
         let reached = reachedState()
         if !records.isEmpty || reached != state {
             state = reached

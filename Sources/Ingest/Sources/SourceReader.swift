@@ -45,6 +45,17 @@ package struct PipelineRead {
     }
 }
 
+/// Up to when a source has told all, durably, and since when it was caught up all the time.
+package struct LedgerReach: Sendable, Equatable {
+    package var since: Timestamp
+    package var at: Timestamp
+
+    package init(since: Timestamp, at: Timestamp) {
+        self.since = since
+        self.at = at
+    }
+}
+
 /// How a source begins.
 package struct SourceBeginning: Sendable {
     package var checkpoint: Checkpoint?
@@ -55,8 +66,8 @@ package struct SourceBeginning: Sendable {
     package var reconcile: ReconcileRequest?
     /// The stock that the other sources add up to; nil: nothing can be checked.
     package var stock: (@Sendable () throws -> any StockView)?
-    /// Up to when the source that is checked has told all, durably; nil: nobody knows, and nobody waits for it.
-    package var ledgerCaughtUpAt: (@Sendable () -> Timestamp?)?
+    /// How far the source is that this one checks; nil: nobody knows, and nobody waits for it.
+    package var ledger: (@Sendable () -> LedgerReach?)?
     /// What work took is measured with it, in milliseconds.
     package var workClock: @Sendable () -> Int64
 

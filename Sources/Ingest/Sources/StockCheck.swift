@@ -14,9 +14,9 @@ enum Finding: Equatable {
     case equal
     /// Touched since, and the journal does not tell how: nobody can say.
     case left
-    /// The ledger did not know these buckets.
-    case baseline(StockLevel)
-    /// `fix`: what the stock is now, when the export was right.
+    /// The ledger did not know these buckets, at this version of the key.
+    case baseline(StockLevel, version: Int64)
+    /// `fix`: by how much the stock changes, when the export was right.
     case drift(StockDrift, fix: StockLevel)
 }
 
@@ -29,6 +29,8 @@ struct StockComparison {
     var moves: StockMoves?
     /// No event changes them.
     var unused: Set<Bucket> = []
+    /// The ledger's source was caught up all the time around the export, so that what was captured had just happened.
+    var trustsCaptures = true
 
     /// How far an export's rows may lie from its time, and what an event may still be on its way for, in milliseconds.
     static let margin: Int64 = 15 * 60_000
@@ -36,18 +38,19 @@ struct StockComparison {
     /// `export` names what its rows say; a bucket that they leave out is 0.
     func finding(_ key: StockKey, export: [Bucket: Quantity], ledger: KnownStock?) -> Finding {
         guard let ledger, ledger.touchedAt.milliseconds > asOf.milliseconds - Self.margin else {
-            return compare(key, export, figures(ledger?.balance), [:])
+            return compare(key, export, ledger?.balance, figures(ledger?.balance), [:])
         }
-        guard let path = moves?.path(of: key, to: ledger.balance.version)?.filter(isEffective),
-            let past = StockPast(figures(ledger.balance), path, after: asOf.milliseconds - Self.margin)
-        else { return .left }
-        let found = compare(key, export, past.figures(at: asOf.milliseconds), past.moved(after: asOf.milliseconds))
+        guard let past = past(of: ledger) else { return .left }
+        let found = compare(
+            key, export, ledger.balance, past.figures(at: asOf.milliseconds), past.moved(after: asOf.milliseconds))
         let near = past.times(upTo: asOf.milliseconds + Self.margin)
         guard found != .equal, !near.isEmpty else { return found }
         if case .baseline = found { return .left }
         // The export's rows were read at some moment around its time, and its clock is another one.
         let moments = [asOf.milliseconds - Self.margin] + near
-        if moments.contains(where: { compare(key, export, past.figures(at: $0), [:]) == .equal }) { return .equal }
+        if moments.contains(where: { compare(key, export, ledger.balance, past.figures(at: $0), [:]) == .equal }) {
+            return .equal
+        }
         if case .drift(var drift, let fix) = found {
             drift.cause = .inFlight
             return .drift(drift, fix: fix)
@@ -55,7 +58,27 @@ struct StockComparison {
         return found
     }
 
-    func isEffective(_ move: StockMove) -> Bool { move.bucket.map { !unused.contains($0) } ?? true }
+    /// Nil where the journal does not tell enough.
+    private func past(of ledger: KnownStock) -> StockPast? {
+        guard let path = moves?.path(of: ledger.key, to: ledger.balance.version)?.filter(isCompared),
+            let past = StockPast(figures(ledger.balance), path, after: asOf.milliseconds - Self.margin),
+            trustsCaptures || !past.hasUntimed
+        else { return nil }
+        return past
+    }
+
+    /// In millionths, at the export's time; as they are now where the journal does not tell.
+    func figures(of ledger: KnownStock) -> [Bucket: Int64] {
+        guard ledger.touchedAt.milliseconds > asOf.milliseconds - Self.margin, let past = past(of: ledger) else {
+            return figures(ledger.balance)
+        }
+        return past.figures(at: asOf.milliseconds)
+    }
+
+    /// Of a bucket that the export speaks of and events change; or a level.
+    func isCompared(_ move: StockMove) -> Bool {
+        move.bucket.map { buckets.contains($0) && !unused.contains($0) } ?? true
+    }
 
     private func figures(_ balance: Balance?) -> [Bucket: Int64] {
         var figures: [Bucket: Int64] = [:]
@@ -65,7 +88,8 @@ struct StockComparison {
 
     /// `ledger` as it stood at the export's time, and by how much it went on since, both in millionths.
     private func compare(
-        _ key: StockKey, _ export: [Bucket: Quantity], _ ledger: [Bucket: Int64], _ movedSince: [Bucket: Int64]
+        _ key: StockKey, _ export: [Bucket: Quantity], _ present: Balance?, _ ledger: [Bucket: Int64],
+        _ movedSince: [Bucket: Int64]
     ) -> Finding {
         var unknown: [Bucket: Quantity] = [:]
         var fix: [Bucket: Quantity] = [:]
@@ -74,22 +98,25 @@ struct StockComparison {
             let actual = export[bucket] ?? .zero
             if actual.millionths == ledger[bucket] || ledger[bucket] == nil && export[bucket] == nil { continue }
             // No stock has more digits than a quantity: such a journal is not to be trusted.
-            guard let present = try? Quantity(millionths: actual.millionths &+ (movedSince[bucket] ?? 0)) else {
-                return .left
-            }
             guard let millionths = ledger[bucket] else {
-                unknown[bucket] = present
+                guard let now = try? Quantity(millionths: actual.millionths &+ (movedSince[bucket] ?? 0)) else {
+                    return .left
+                }
+                unknown[bucket] = now
                 continue
             }
-            guard let expected = try? Quantity(millionths: millionths) else { return .left }
-            fix[bucket] = present
+            guard let expected = try? Quantity(millionths: millionths),
+                let difference = try? actual.subtracting(expected)
+            else { return .left }
+            fix[bucket] = difference
             figures.append(.init(bucket: bucket, expected: expected, actual: actual))
         }
         if !figures.isEmpty {
             let drift = StockDrift(key: key, figures: figures, cause: .unknown, asOf: asOf)
             return .drift(drift, fix: StockLevel(key: key, buckets: fix))
         }
-        return unknown.isEmpty ? .equal : .baseline(StockLevel(key: key, buckets: unknown))
+        if unknown.isEmpty { return .equal }
+        return .baseline(StockLevel(key: key, buckets: unknown), version: present?.version ?? 0)
     }
 }
 
@@ -106,6 +133,9 @@ struct StockPast {
         self.present = present
         moves = late.sorted { $0.at > $1.at }
     }
+
+    /// One of them tells no time of day: it counts as of its capture.
+    var hasUntimed: Bool { moves.contains { !$0.isTimed } }
 
     func moved(after moment: Int64) -> [Bucket: Int64] {
         moves.prefix { $0.at.milliseconds > moment }.reduce(into: [:]) { sums, move in
