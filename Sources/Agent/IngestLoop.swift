@@ -45,6 +45,7 @@ final class IngestLoop {
     /// When sources had been read to their ends; not told before what was read is durable.
     private var drained: [String: Timestamp] = [:]
     private var told: [String: Timestamp] = [:]
+    private var lastAside: String?
 
     init(
         current: CurrentConfiguration, outbox: Outbox, report: DeliveryReport, stop: StopFlag, logger: Logger,
@@ -97,11 +98,12 @@ final class IngestLoop {
         underWay = []
         checkpoints = [:]
         drained = [:]
-        told = [:]
-        for source in configuration.sources { report.source(source.name, caughtUpAt: nil) }
         let starts = try outbox.openSources(configuration.sources.map(\.name))
         if let aside = outbox.asides.last {
             report.damaged("the outbox was damaged and is kept as \(aside); a new epoch began")
+            // What the file held is not durable any more.
+            if aside != lastAside { for source in configuration.sources { report.source(source.name, caughtUpAt: nil) } }
+            lastAside = aside
         }
         sources = configuration.sources.map {
             SourceRun($0, configuration: configuration, start: starts[$0.name], outbox: outbox, report: report)
