@@ -102,7 +102,9 @@ final class IngestLoop {
         if let aside = outbox.asides.last {
             report.damaged("the outbox was damaged and is kept as \(aside); a new epoch began")
             // What the file held is not durable any more.
-            if aside != lastAside { for source in configuration.sources { report.source(source.name, caughtUpAt: nil) } }
+            if aside != lastAside {
+                for source in configuration.sources { report.source(source.name, caughtUpAt: nil) }
+            }
             lastAside = aside
         }
         sources = configuration.sources.map {
