@@ -1,4 +1,3 @@
-import Glibc
 package import Inventory
 import SQLite
 
@@ -30,9 +29,7 @@ package struct CheckReport: Sendable {
 
     /// Nil before the first check. Throws `SQLiteError`, busy while a large export is being compared.
     package init?(of source: String, in directory: String) throws {
-        let path = "\(directory)/source-\(source).sqlite"
-        guard access(path, F_OK) == 0 else { return nil }
-        let connection = try Connection(path: path, mode: .readOnly)
+        guard let connection = try SourceMemory.reader(of: source, in: directory) else { return nil }
         let parts = try connection.text("SELECT value FROM meta WHERE name = 'checked'")?
             .split(separator: "\u{1F}", omittingEmptySubsequences: false).map(String.init)
         guard let parts, parts.count == 7 else { return nil }
@@ -55,9 +52,7 @@ package struct CheckReport: Sendable {
 
     /// Why an export after the last check was not compared, in words. Throws as `init`.
     package static func notCompared(of source: String, in directory: String) throws -> String? {
-        let path = "\(directory)/source-\(source).sqlite"
-        guard access(path, F_OK) == 0 else { return nil }
-        let connection = try Connection(path: path, mode: .readOnly)
+        guard let connection = try SourceMemory.reader(of: source, in: directory) else { return nil }
         let text = try connection.text("SELECT value FROM meta WHERE name = 'not_compared'")
         return text.flatMap { $0.isEmpty ? nil : $0 }
     }

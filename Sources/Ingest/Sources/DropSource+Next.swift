@@ -41,13 +41,15 @@ extension DropSource {
         case .idle: result.isAtEnd = true
         case .leave(let reason):
             result.isAtEnd = true
-            result.status = "waiting: \(reason)"
-            if let change = queue.nextChange(monotonic: round.monotonic) { nextLook = min(nextLook, change) }
-        case .wait(let reason):
-            result.status = "waiting: \(reason)"
-            if let change = queue.nextChange(monotonic: round.monotonic) { nextLook = min(nextLook, change) }
+            wait(reason, round, &result)
+        case .wait(let reason): wait(reason, round, &result)
         case .read(let unit): try open(unit, round, &records, &result)
         }
+    }
+
+    private func wait(_ reason: String, _ round: DropRound, _ result: inout PipelineRead) {
+        result.status = "waiting: \(reason)"
+        if let change = queue.nextChange(monotonic: round.monotonic) { nextLook = min(nextLook, change) }
     }
 
     private func isStillThere(_ unit: DropUnit?) -> Bool {

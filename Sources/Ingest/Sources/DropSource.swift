@@ -145,7 +145,7 @@ package final class DropSource: SourceReader {
             throw IngestError("a drop source needs data_dir for what it remembers", hint: "set agent.data_dir")
         }
         let memory = try SourceMemory(
-            path: "\(data)/source-\(name).sqlite", token: state.memory, generation: state.generation)
+            path: SourceMemory.path(of: name, in: data), token: state.memory, generation: state.generation)
         if state.memory != nil, memory.token != state.memory {
             result.notices.append(
                 "what this source remembered is gone: files up to \(object) count as read, the next full export is new")

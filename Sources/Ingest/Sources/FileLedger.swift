@@ -1,4 +1,3 @@
-import Glibc
 package import Inventory
 import SQLite
 
@@ -23,9 +22,7 @@ package enum FileLedger {
         besidesRead: Bool = false
     ) throws -> [Line]? {
         precondition((1...mostLines).contains(count))
-        let path = "\(directory)/source-\(source).sqlite"
-        guard access(path, F_OK) == 0 else { return nil }
-        let connection = try Connection(path: path, mode: .readOnly)
+        guard let connection = try SourceMemory.reader(of: source, in: directory) else { return nil }
         // An earlier version's file, until its source is opened.
         let hasReason = "SELECT count(*) FROM pragma_table_info('files') WHERE name = 'reason'"
         let reason = try connection.integer(hasReason) == 1 ? "reason" : "''"

@@ -35,6 +35,14 @@ final class SourceMemory {
         }
     }
 
+    static func path(of source: String, in directory: String) -> String { "\(directory)/source-\(source).sqlite" }
+
+    /// For whoever looks beside the source; nil: it remembers nothing yet. Busy while a large export is being compared.
+    static func reader(of source: String, in directory: String) throws(SQLiteError) -> Connection? {
+        let path = path(of: source, in: directory)
+        return access(path, F_OK) == 0 ? try Connection(path: path, mode: .readOnly) : nil
+    }
+
     private static func open(_ path: String) throws -> Connection {
         do { return try prepared(path) } catch let error where error.isCorrupt {
             // Nothing but what can be found again: files are read once more, and levels that did not change say nothing.
